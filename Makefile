@@ -1,0 +1,63 @@
+# Every target makes .venv first where it is missing or older than what it is made from.
+# With another Python: make clean test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV   := .venv
+FACTS  := settings.ini setup.py pyproject.toml
+NEEDS  := $(shell sed -n 's/^requires-python = ">=\(.*\)"/\1/p' pyproject.toml)
+RUN    := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+# The one place that decides whether the real files are here: HH_DATA names a folder with the test split, or not.
+# If so their tests run too; if not they are left out, except where CI=true: there that is a failure.
+ifdef HH_DATA
+override export HH_DATA := $(shell cd "$(HH_DATA)" && pwd)
+REAL := $(shell ls "$(HH_DATA)"/*/test.jsonl.gz >/dev/null 2>&1 && echo real)
+endif
+
+.PHONY: help look test lab docs bench clean
+
+help:                  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
+
+look: $(VENV)/.look    ## the report on the data, then three helpful and three harmless pairs, side by side
+	@$(RUN) hh-look
+
+test: $(VENV)/.dev     ## export and clean, the tests in the notebooks, then pytest
+ifeq ($(CI)$(REAL),true)
+	@echo 'CI=true, and HH_DATA names no folder with the real files'; exit 1
+endif
+	@set -e; export $(RUN); state() { cat nbs/*.ipynb hh_nbdev/*.py | cksum; }; \
+	  before=$$(state); nbdev-export; nbdev-clean; \
+	  [ "$$before" = "$$(state)" ] || { echo 'Notebooks or modules were not as nbdev leaves them; now they are.'; [ -z "$$CI" ]; }
+	$(RUN) nbdev-test --flags '$(REAL)'
+	$(RUN) pytest -m 'not slow$(if $(REAL),, and not real)'
+
+lab: $(VENV)/.dev      ## JupyterLab on nbs/; saving cleans, git merges notebooks cell by cell
+	-@HOME="$(CURDIR)/$(VENV)" $(RUN) nbdev-install-hooks
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/$(VENV)/.jupyter" $(RUN) jupyter lab --notebook-dir=nbs
+
+docs: $(VENV)/.dev     ## the site in _docs/ with Quarto, or else a plain preview in _preview/
+	@if command -v quarto >/dev/null; then $(RUN) nbdev-docs --n-workers 2; else \
+	  echo 'No quarto here (https://quarto.org/docs/get-started): a plain preview instead, in _preview/'; \
+	  $(RUN) jupyter nbconvert --to html --output-dir _preview nbs/*.ipynb; fi
+
+bench: $(VENV)/.bench  ## the loader beside other ways to read the same files
+	@$(RUN) python bench/bench.py
+
+clean:                 ## everything that was made here, .venv too
+	rm -rf $(VENV) _docs _preview _proc build dist *.egg-info .coverage* .hypothesis .*_cache nbs/nbdev.yml
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(NEEDS)".split("."))))' || \
+	  { echo '$(PYTHON) is missing or older than $(NEEDS): install a newer one, or name it: make PYTHON=python3.12'; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo '$(PYTHON) cannot make environments: install its venv (Debian, Ubuntu: sudo apt install python3-venv)'; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.look:  EXTRA :=
+$(VENV)/.dev:   EXTRA := [dev]
+$(VENV)/.bench: EXTRA := [bench]
+$(VENV)/.look $(VENV)/.dev $(VENV)/.bench: $(VENV)/.made $(FACTS)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.$(EXTRA)'
+	@touch $@ $(VENV)/.look
