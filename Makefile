@@ -5,12 +5,14 @@ PYTHON ?= python3
 VENV   := .venv
 FACTS  := settings.ini setup.py pyproject.toml
 NEEDS  := $(shell sed -n 's/^requires-python = ">=\(.*\)"/\1/p' pyproject.toml)
-RUN    := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+BIN    := $(CURDIR)/$(VENV)/bin
+RUN    := PATH="$(BIN):$$PATH"
 
 # The one place that decides whether the real files are here: HH_DATA names a folder with the test split, or not.
 # If so their tests run too; if not they are left out, except where CI=true: there that is a failure.
 ifdef HH_DATA
-override export HH_DATA := $(shell cd "$(HH_DATA)" && pwd)
+override HH_DATA := $(shell cd "$(HH_DATA)" 2>/dev/null && pwd || echo "$(HH_DATA)")
+export HH_DATA
 REAL := $(shell ls "$(HH_DATA)"/*/test.jsonl.gz >/dev/null 2>&1 && echo real)
 endif
 
@@ -32,9 +34,14 @@ endif
 	$(RUN) nbdev-test --flags '$(REAL)'
 	$(RUN) pytest -m 'not slow$(if $(REAL),, and not real)'
 
+# The hooks' home is .venv, so that nothing outside it changes, and they name its commands in full, so that git
+# finds them from any shell.
 lab: $(VENV)/.dev      ## JupyterLab on nbs/; saving cleans, git merges notebooks cell by cell
 	-@HOME="$(CURDIR)/$(VENV)" $(RUN) nbdev-install-hooks
-	@JUPYTER_CONFIG_PATH="$(CURDIR)/$(VENV)/.jupyter" $(RUN) jupyter lab --notebook-dir=nbs
+	-@[ ! -d .git ] || { git config --file .gitconfig merge.jupyternotebook.driver '"$(BIN)/nbdev-merge" %O %A %B %P'; \
+	  git config --file .gitconfig diff.jupyternotebook.command '"$(BIN)/nbdev-diff-driver"'; \
+	  printf '#!/bin/sh\n"%s"\n' "$(BIN)/nbdev-trust" >.git/hooks/post-merge; }
+	@cd nbs && JUPYTER_CONFIG_PATH="$(CURDIR)/$(VENV)/.jupyter" $(RUN) jupyter lab $(LAB)
 
 docs: $(VENV)/.dev     ## the site in _docs/ with Quarto, or else a plain preview in _preview/
 	@if command -v quarto >/dev/null; then $(RUN) nbdev-docs --n-workers 2; else \
@@ -45,7 +52,7 @@ bench: $(VENV)/.bench  ## the loader beside other ways to read the same files
 	@$(RUN) python bench/bench.py
 
 clean:                 ## everything that was made here, .venv too
-	rm -rf $(VENV) _docs _preview _proc build dist *.egg-info .coverage* .hypothesis .*_cache nbs/nbdev.yml
+	rm -rf $(VENV) .gitconfig _docs _preview _proc build dist *.egg-info .coverage* .hypothesis .*_cache nbs/nbdev.yml
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(NEEDS)".split("."))))' || \
