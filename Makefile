@@ -16,7 +16,7 @@ export HH_DATA
 REAL := $(shell ls "$(HH_DATA)"/*/test.jsonl.gz >/dev/null 2>&1 && echo real)
 endif
 
-.PHONY: help look test lab docs bench clean
+.PHONY: help look test lab docs bench clean release
 
 help:                  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
@@ -53,6 +53,14 @@ bench: $(VENV)/.bench  ## the loader beside other ways to read the same files
 
 clean:                 ## everything that was made here, .venv too
 	rm -rf $(VENV) .gitconfig _docs _preview _proc build dist *.egg-info .coverage* .hypothesis .*_cache nbs/nbdev.yml
+
+release: $(VENV)/.dev  ## for maintainers: all checks, then tag the version and upload it
+	git diff --exit-code --stat HEAD
+	.ci/run
+	git tag -a -m release v$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' hh_nbdev/__init__.py)
+	git push --follow-tags
+	$(VENV)/bin/python -m pip install --quiet twine
+	$(RUN) nbdev-pypi
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(NEEDS)".split("."))))' || \
