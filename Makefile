@@ -43,10 +43,11 @@ lab: $(VENV)/.dev      ## JupyterLab on nbs/; saving cleans, git merges notebook
 	  printf '#!/bin/sh\n"%s"\n' "$(BIN)/nbdev-trust" >.git/hooks/post-merge; }
 	@cd nbs && JUPYTER_CONFIG_PATH="$(CURDIR)/$(VENV)/.jupyter" $(RUN) jupyter lab $(LAB)
 
-docs: $(VENV)/.dev     ## the site in _docs/ with Quarto, or else a plain preview in _preview/
-	@if command -v quarto >/dev/null; then $(RUN) nbdev-docs --n-workers 2; else \
+docs: $(VENV)/.dev     ## the site in _docs/ with Quarto, or else a plain preview of the same pages in _preview/
+	@rm -rf _proc _docs _preview
+	@if command -v quarto >/dev/null; then $(RUN) nbdev-docs --n-workers 2; else export $(RUN); \
 	  echo 'No quarto here (https://quarto.org/docs/get-started): a plain preview instead, in _preview/'; \
-	  $(RUN) jupyter nbconvert --to html --output-dir _preview nbs/*.ipynb; fi
+	  python -c 'from nbdev.serve import proc_nbs; proc_nbs()' && jupyter nbconvert --to html --output-dir _preview _proc/*.ipynb; fi
 
 bench: $(VENV)/.bench  ## the loader beside other ways to read the same files
 	@$(RUN) python bench/bench.py
