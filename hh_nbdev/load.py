@@ -7,19 +7,19 @@ from __future__ import annotations
 import os, random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, overload
-from isal import igzip
+from isal import igzip_threaded
 from isal.igzip_lib import IsalError
 from .files import OFFICIAL, SOURCES, BadFile, DataFile, find_files, kind_of
 from .transcript import BAD, FLAGS, SKIPS, BadRow, flags_of, parse_row, read_line
 
 # %% auto #0
-__all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'short', 'read_blocks', 'read_lines', 'check_start', 'FileReport', 'Report', 'draw',
-           'HH', 'read_pairs', 'iter_hh', 'load_hh']
+__all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'short', 'read_lines', 'check_start', 'FileReport', 'Report', 'draw', 'HH',
+           'read_pairs', 'iter_hh', 'load_hh']
 
 # %% ../nbs/02_load.ipynb #587bede0
 class Pair(NamedTuple):
@@ -70,36 +70,22 @@ def short(
 # %% ../nbs/02_load.ipynb #3950c0ac
 MAX_LINE = 16 << 20  # bytes; the longest line of HH is some 100 times shorter
 
-def read_blocks(
-    read:Callable[[int], bytes], # The `read` of an open file
-    size:int=1 << 20    # Bytes a block
-)->Iterator[bytes]:     # Its content, block by block
-    "Read a file with one block of read-ahead in a thread"
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(read, size)
-        while block := ahead.result():
-            ahead = pool.submit(read, size)
-            yield block
-
-# %% ../nbs/02_load.ipynb #6924115b
 def read_lines(
     path:Path        # A `.jsonl` or `.jsonl.gz` file
-)->Iterator[bytes]:  # Its lines, without their ends
+)->Iterator[bytes]:  # Its lines, with their ends
     "The lines of a file, in bounded memory; raises `BadFile`"
     check_start(path)
-    n, tail = 0, b''
-    with open(path, 'rb') as raw, igzip.IGzipFile(fileobj=raw) if path.suffix == '.gz' else raw as f:
+    n = -1
+    with open(path, 'rb') as raw:
         before = os.fstat(raw.fileno())
         try:
-            for block in read_blocks(f.read):
-                *lines, tail = (tail + block).split(b'\n')
-                yield from lines
-                n += len(lines)
-                if len(tail) > MAX_LINE: raise BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is no HH file.')
-        except (EOFError, OSError, IsalError) as e:
-            raise BadFile(f'{path}, after line {n} (counted from 0): cannot unzip: {e}. The file is damaged; fetch it again.') from e
-        after = os.fstat(raw.fileno())
-    if tail: yield tail
+            with BufferedReader(igzip_threaded.open(raw).detach(), 1 << 16) if path.suffix == '.gz' else raw as f:
+                for n, line in enumerate(iter(partial(f.readline, MAX_LINE), b'')):
+                    if len(line) == MAX_LINE: raise BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is no HH file.')
+                    yield line
+                after = os.fstat(raw.fileno())
+        except (EOFError, OSError, IsalError) as e:  # type: ignore[misc]  # its stub calls IsalError an object
+            raise BadFile(f'{path}, after {n+1:,} lines: cannot unzip: {e}. The file is damaged; fetch it again.') from e
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise BadFile(f'{path} changed while it was read. Load again once it is complete.')
 
@@ -267,7 +253,7 @@ def read_pairs(
     "The pairs of one file, one at a time"
     for n, line in enumerate(read_lines(file.path)):
         if n == 0: line = line.removeprefix(b'\xef\xbb\xbf')  # a byte order mark is no part of the row
-        if not line or line.isspace(): continue
+        if line.isspace(): continue
         count.read += 1
         try: got = parse_row(*read_line(line), trim)
         except BadRow as e:

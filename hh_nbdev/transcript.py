@@ -68,7 +68,7 @@ def parse_row(
     for field, text in ('chosen', chosen), ('rejected', rejected):
         if not isinstance(text, str): raise BadRow('not a string', text, field)
         if not text.startswith(HUMAN): raise BadRow('no human turn first', text, field)
-    if HUMAN in chosen[1:] or HUMAN in rejected[1:]: return 'multi-turn'
+    if chosen.find(HUMAN, 1) > 0 or rejected.find(HUMAN, 1) > 0: return 'multi-turn'  # found again after the first
     c, r = chosen.split(ASSISTANT), rejected.split(ASSISTANT)
     if len(c) == 1 or len(r) == 1: return 'no assistant message'
     if len(c) > 2 or len(r) > 2: return 'several assistant messages'
@@ -83,13 +83,12 @@ def read_line(
     "The two transcripts in a line of bytes; raises `BadRow`"
     try: row = orjson.loads(line)
     except orjson.JSONDecodeError as e:
-        try: line.decode()
+        try: text = line.decode()
         except UnicodeDecodeError as u: raise BadRow('not UTF-8', line[max(0, u.start-10):u.start+10]) from None
-        raise BadRow('not JSON', f'{e.msg}: {line.decode()}') from None
+        raise BadRow('not JSON', f'{e.msg}: {text}') from None
     if not isinstance(row, dict): raise BadRow('not an object', row)
-    for field in ('chosen', 'rejected'):
-        if field not in row: raise BadRow('missing field', sorted(row), field)
-    return row['chosen'], row['rejected']
+    try: return row['chosen'], row['rejected']
+    except KeyError as e: raise BadRow('missing field', sorted(row), e.args[0]) from None
 
 # %% ../nbs/01_transcript.ipynb #266df337
 FLAGS = {
