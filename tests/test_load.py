@@ -1,0 +1,72 @@
+"The loader beside the reference parse: on every real row, and on rows that no one would write"
+import gzip, json, os, pickle, subprocess, sys
+from collections import Counter
+from pathlib import Path
+import pytest
+from hypothesis import given, strategies as st
+from hh_nbdev import ASSISTANT, HUMAN, SKIPS, SOURCES, HH, BadRow, iter_hh, load_hh, parse_row, read_line
+from reference import classify, rows
+
+@pytest.mark.real
+@pytest.mark.parametrize('trim', [True, False])
+def test_every_real_row(trim):
+    hh = load_hh(split='test', trim=trim)
+    pairs, n_read, skipped = [], 0, Counter()
+    for source in SOURCES:
+        for n, row in rows(Path(os.environ['HH_DATA'])/source/'test.jsonl.gz'):
+            n_read += 1
+            got = classify(**row)
+            if isinstance(got, str): skipped[got] += 1
+            else: pairs.append((*(o.strip() if trim else o for o in got), source, 'test', n))
+    assert n_read == hh.report.read == 8552
+    assert list(hh) == pairs and len(pairs) == 2604
+    assert hh.report.skipped == skipped
+
+@pytest.mark.real
+def test_streaming_and_parts_give_the_same_pairs():
+    hh = load_hh(split='test')
+    assert list(iter_hh(split='test')) == list(hh) == [p for s in SOURCES for p in load_hh(split='test', sources=s)]
+    assert HH([*hh.harmless, *hh.helpful]) == hh == pickle.loads(pickle.dumps(hh))
+    assert all(hh.find(p.id) == p for p in hh.sample(20, seed=1))
+
+@pytest.mark.real
+def test_exclude_is_a_filter_that_the_report_knows():
+    hh, clean = load_hh(split='test'), load_hh(split='test', exclude=['empty', 'run-on'])
+    assert list(clean) == [p for p in hh if not {'empty', 'run-on'} & set(p.flags)]
+    assert clean.report.read == clean.report.kept + clean.report.skipped.total() == 8552
+    assert len(clean) < len(hh)
+
+# Pieces that a careless parser trips over, in any order and number
+pieces = st.sampled_from([HUMAN, ASSISTANT, '\n', '\n\n', ' ', 'Human:', 'Assistant:', '\\n\\nHuman:', 'hi', '’', '\u2028', '"', '\\', '😀']) | st.text(max_size=4)
+texts = st.lists(pieces, max_size=8).map(''.join)
+transcripts = st.tuples(texts, texts).map(''.join).map(HUMAN.__add__)
+
+@given(transcripts, transcripts | st.none())
+def test_any_row_as_the_reference_has_it(chosen, rejected):
+    if rejected is None: rejected = chosen  # equal sides are rare by chance
+    line = json.dumps(dict(chosen=chosen, rejected=rejected), ensure_ascii='😀' in chosen).encode()
+    assert read_line(line) == (chosen, rejected)
+    got = parse_row(chosen, rejected, trim=False)
+    assert got == classify(chosen, rejected)
+    if isinstance(got, str): assert got in SKIPS
+    else:
+        assert HUMAN + got[0] + ASSISTANT + got[1] == chosen
+        assert parse_row(chosen, rejected) == tuple(o.strip() for o in got)
+
+def test_a_load_adds_up_whatever_is_in_it(tmp_path):
+    good = dict(chosen=f'{HUMAN} hi{ASSISTANT} a', rejected=f'{HUMAN} hi{ASSISTANT} b')
+    lines = [json.dumps(good).encode(), b'', b'  \r', b'nope', b'[1]', b'{"chosen": 1}', b'\xff', json.dumps({**good, 'chosen': 'hi'}).encode(),
+             json.dumps({**good, 'rejected': 1}).encode() + b'\r', json.dumps({**good, 'extra': [1]}).encode()]
+    with gzip.open(tmp_path/'helpful-online.jsonl.gz', 'wb') as f: f.write(b'\xef\xbb\xbf' + b'\n'.join(lines))
+    hh = load_hh(tmp_path, sources='helpful-online', on_bad='skip')
+    assert hh['line'] == [0, 9]
+    assert hh.report.read == 8 and hh.report.kept == 2
+    assert hh.report.skipped == {'not JSON': 1, 'not an object': 1, 'missing field': 1, 'not UTF-8': 1, 'no human turn first': 1, 'not a string': 1}
+    with pytest.raises(BadRow, match=r'helpful-online.jsonl.gz, line 3 \(counted from 0\).*not valid JSON') as e: load_hh(tmp_path, sources='helpful-online')
+    assert (e.value.line, e.value.reason) == (3, 'not JSON')
+
+def test_import_is_light():
+    "Nothing heavy comes with the package"
+    heavy = {'torch', 'datasets', 'transformers', 'numpy', 'pandas', 'pyarrow', 'matplotlib', 'ray', 'huggingface_hub', 'rich', 'ipywidgets', 'IPython'}
+    loaded = subprocess.check_output([sys.executable, '-c', 'import hh_nbdev, sys; print(*sys.modules)'], text=True).split()
+    assert not heavy & set(loaded)
