@@ -4,19 +4,24 @@
 
 # %% ../nbs/06_review.ipynb #6308a5ca
 from __future__ import annotations
-import json, os, random, warnings
+import json, os, random, sys, warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
-from math import nan, sqrt
+from html import escape
+from importlib.util import find_spec
+from math import nan
 from pathlib import Path
-from statistics import NormalDist
-from typing import NamedTuple
-from .files import BadFile
-from .load import Pair, draw
+from typing import Any, NamedTuple
+from .files import SOURCES, BadFile, need
+from .load import HH, Pair, draw
+from .look import as_html, as_rich
+from .measure import Table, wilson
 
 # %% auto #0
-__all__ = ['QUESTIONS', 'ANSWERS', 'Verdict', 'parse_verdict', 'read_verdicts', 'open_verdicts', 'append', 'Blind', 'at_a',
-           'Review']
+__all__ = ['QUESTIONS', 'ANSWERS', 'HELP', 'BUTTONS', 'Verdict', 'parse_verdict', 'read_verdicts', 'open_verdicts', 'append',
+           'Blind', 'at_a', 'Review', 'Rate', 'Agreement', 'last_verdicts', 'agreement', 'Kappa', 'kappa', 'read_line',
+           'read_key', 'review_terminal', 'ask', 'review_widget']
 
 # %% ../nbs/06_review.ipynb #9a489efd
 QUESTIONS = dict(
@@ -128,6 +133,7 @@ class Review:
         reader:str=''         # Noted in each verdict
     ):
         self.file, self.seed, self.reader, self.total = Path(file), seed, reader, len(pairs)
+        self._pairs = pairs
         answered = {o.id for o in open_verdicts(self.file)}
         self._size = self.file.stat().st_size
         self._todo = [pairs[i] for i in draw(len(pairs), len(pairs), seed) if pairs[i].id not in answered]
@@ -170,4 +176,219 @@ class Review:
         if not self._past: raise ValueError('nothing was answered in this session')
         self._todo.insert(0, self._past.pop())
 
+    def result(self)->Agreement:
+        "How far the verdicts agree with the labels; raises `ValueError` before the end"
+        if self._todo: raise ValueError(f'{self.left} pairs are not answered yet: until then the labels stay hidden')
+        verdicts = last_verdicts(self.file)
+        return Agreement((o, verdicts[o.id]) for o in self._pairs)
+
     def __repr__(self)->str: return f'Review({self.done} of {self.total} done, in {self.file})'
+
+# %% ../nbs/06_review.ipynb #3b7896d6
+class Rate(NamedTuple):
+    "So many out of so many"
+    hits: int
+    n: int
+
+    @property
+    def rate(self)->float:
+        "The share; not a number if there are no cases"
+        return self.hits / self.n if self.n else nan
+
+    @property
+    def interval(self)->tuple[float,float]:
+        "The 95% interval of Wilson (1927), formula 3 in Newcombe (1998), doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E"
+        return wilson(*self)
+
+    def __str__(self)->str:
+        low, high = self.interval
+        return f'{self.rate:.0%} ({low:.0%} to {high:.0%}), {self.hits} of {self.n}'
+
+# %% ../nbs/06_review.ipynb #105c1778
+class Agreement:
+    "What one reader's verdicts say"
+    def __init__(self,
+        judged:Iterable[tuple[Pair,Verdict]] # Pairs, each with its verdict
+    ): self.judged = list(judged)
+
+    @property
+    def parts(self)->list[str]:
+        "'all', then the kinds and the collections that were read"
+        return ['all', *dict.fromkeys(o.kind for o, _ in self.judged), *(o for o in SOURCES if any(o == p.source for p, _ in self.judged))]
+
+    def choices(self,
+        part:str='all' # One of `parts`
+    )->list[str]:      # 'chosen', 'rejected', 'tie' or 'skip', for each pair of the part
+        "What was preferred"
+        return [v.choice for p, v in self.judged if part in ('all', p.kind, p.source)]
+
+    def rate(self,
+        part:str='all' # One of `parts`
+    )->Rate:           # Ties and skips are left out
+        "How often the reader preferred what is labelled as chosen"
+        choices = self.choices(part)
+        return Rate(choices.count('chosen'), choices.count('chosen') + choices.count('rejected'))
+
+    @property
+    def against(self)->HH:
+        "The pairs on which the reader preferred the other reply"
+        return HH(p for p, v in self.judged if v.choice == 'rejected')
+
+    @property
+    def took_a(self)->Rate:
+        "How often the reader took A, of the pairs with a preference"
+        return Rate(sum(v.answer == 'A' for _, v in self.judged), self.rate().n)
+
+    @property
+    def took_longer(self)->Rate:
+        "How often the reader took the longer reply"
+        return self._longer(lambda v: v.choice)
+
+    @property
+    def label_longer(self)->Rate:
+        "How often the longer reply of the same pairs is the one that is labelled as chosen"
+        return self._longer(lambda v: 'chosen')
+
+    def _longer(self, side:Callable[[Verdict],str])->Rate:
+        leads = [(len(p.chosen) - len(p.rejected)) * (1 if side(v) == 'chosen' else -1) for p, v in self.judged if v.choice in ('chosen', 'rejected')]
+        return Rate(sum(o > 0 for o in leads), sum(o != 0 for o in leads))
+
+    def table(self)->Table:
+        "A row for each rate"
+        def row(name:str, rate:Rate, *more:int)->list[str]:
+            low, high = rate.interval
+            return [name, str(rate.hits), str(rate.n), *([f'{rate.rate:.0%}', f'{low:.0%} to {high:.0%}'] if rate.n else ['', '']), *map(str, more)]
+        agree = [row(f'agrees, {o}', self.rate(o), *map(self.choices(o).count, ('tie', 'skip'))) for o in self.parts]
+        other = {'took A': self.took_a, 'took the longer': self.took_longer, 'label is the longer': self.label_longer}
+        return Table(['', 'times', 'of', 'rate', '95% interval', 'ties', 'skips'], [*agree, *([*row(*o), '', ''] for o in other.items())])
+
+    def __repr__(self)->str: return repr(self.table())
+    def _repr_markdown_(self)->str: return self.table()._repr_markdown_()
+
+# %% ../nbs/06_review.ipynb #ab1bb068
+def last_verdicts(
+    file:str|Path       # A verdict file
+)->dict[str,Verdict]:   # By id
+    "The verdict that counts on each pair"
+    verdicts, torn = read_verdicts(file)
+    if torn: warnings.warn(f'{file}: the last line is damaged and left out. A Review of this file sets it aside.', stacklevel=3)
+    return {o.id: o for o in verdicts}
+
+def agreement(
+    file:str|Path,     # A verdict file
+    hh:Iterable[Pair]  # Pairs, those of the file among them
+)->Agreement:          # Shown as a table
+    "How often a reader agrees with the labels; raises `ValueError` if a verdict is on no pair of `hh`"
+    verdicts = last_verdicts(file)
+    pairs = {o.id: o for o in hh if o.id in verdicts}
+    lost = [o for o in verdicts if o not in pairs]
+    if lost: raise ValueError(f'{file}: {len(lost)} verdicts are on pairs that are not given, such as {lost[0]}. Give all pairs of that split and collection.')
+    return Agreement((pairs[id], o) for id, o in verdicts.items())
+
+# %% ../nbs/06_review.ipynb #377727c8
+class Kappa(NamedTuple):
+    "How far two readers agree"
+    kappa: float    # (observed - expected) / (1 - expected); not a number where chance alone would always agree
+    n: int          # pairs that both judged
+    observed: float # the share of pairs with the same verdict
+    expected: float # that share if both kept to their habits and knew nothing of the pairs
+
+def kappa(
+    file1:str|Path, # One reader's verdicts
+    file2:str|Path  # Another's
+)->Kappa:           # Over the pairs that both judged
+    "Cohen's kappa (1960), doi:10.1177/001316446002000104, of two verdict files"
+    one, two = ({id: o.choice for id, o in last_verdicts(f).items() if o.choice != 'skip'} for f in (file1, file2))
+    both = [(one[id], two[id]) for id in one if id in two]
+    if not both: raise ValueError(f'{file1} and {file2} have no pair in common')
+    n, (x, y) = len(both), map(Counter, zip(*both))
+    observed, expected = sum(a == b for a, b in both) / n, sum(x[o] * y[o] for o in x) / n**2
+    return Kappa((observed - expected) / (1 - expected) if expected < 1 else nan, n, observed, expected)
+
+# %% ../nbs/06_review.ipynb #19e00726
+HELP = 'a: A is better, b: B is better, t: tie, s: skip, u: back to the last one, r: remark, q: quit'
+
+def read_line(
+    prompt:str # Shown first
+)->str:        # Without its end; raises `EOFError` where there is none
+    "Read a line"
+    print(prompt, end='', flush=True)
+    line = sys.stdin.readline()
+    if not line: raise EOFError
+    return line.strip()
+
+def read_key(
+    prompt:str # Shown first
+)->str:        # In lower case; raises `EOFError` at the end of the input
+    "Read a key from a terminal, or a line from any other input"
+    if not sys.stdin.isatty() or not find_spec('termios'): return read_line(prompt).lower()
+    import termios, tty
+    print(prompt, end='', flush=True)
+    before = termios.tcgetattr(0)
+    try:
+        tty.setcbreak(0)
+        key = os.read(0, 64).decode(errors='replace').lower()  # an arrow key is several characters, the last a letter
+    finally: termios.tcsetattr(0, termios.TCSADRAIN, before)
+    if key in ('', '\x04'): raise EOFError
+    print(key if key.isascii() and key.isprintable() else '')
+    return key
+
+def review_terminal(
+    review:Review # To begin, or to go on with
+)->None:
+    "Read blind in a terminal, until all is done or the reader quits"
+    from rich.console import Console
+    console = Console(markup=False, highlight=False, emoji=False, force_jupyter=False)
+    try:
+        while review.current: ask(review, console)
+    except (EOFError, KeyboardInterrupt): print()
+    console.print(review)
+    if not review.left: console.print(review.result(), soft_wrap=True)
+
+def ask(
+    review:Review, # It has a current pair
+    console:Any    # The `rich` console to show it on
+)->None:
+    "Show the current pair, and do what the reader answers; raises `EOFError` for 'q'"
+    pair, remark = review.current, ''
+    if pair is None: return
+    title = f'{review.done + 1} of {review.total}. {pair.question}'
+    console.print(as_rich(console, pair.instruction, {'A': pair.A, 'B': pair.B}, title, [pair.kind], full=True))
+    console.print(HELP)
+    while (key := read_key('> ')) not in (*ANSWERS, 'u', 'q'):
+        if key == 'r': remark = read_line('Remark, in your own words: ')
+        else: console.print(HELP)
+    if key == 'q': raise EOFError
+    try:
+        if key == 'u': review.back()
+        else: review.answer(key, remark)
+    except ValueError as e: console.print(str(e))
+
+# %% ../nbs/06_review.ipynb #626c7187
+def review_widget(
+    review:Review # To begin, or to go on with
+)->Any:           # A widget, for the last line of a cell
+    "Read blind in JupyterLab"
+    w = need('ipywidgets', 'look')
+    page, said = w.HTML(), w.HTML()
+    key = w.Text(description='Answer', placeholder='a, b, t, s or u')
+    remark = w.Text(description='Remark', placeholder='in your own words')
+    buttons = [w.Button(description=o, tooltip=f'The letter {k} does the same') for k, o in BUTTONS.items()]
+    def show(note:str='')->None:
+        pair, key.value = review.current, ''
+        if pair: page.value = as_html(pair.instruction, {'A': pair.A, 'B': pair.B}, pair.question, [pair.kind])
+        else: page.value = f'<pre>{escape(repr(review.result()))}</pre>'
+        said.value = f'<p role="status">{review.done} of {review.total} answered, in {escape(str(review.file))}. {escape(note)}</p>'
+    def press(letter:str)->None:
+        try:
+            if letter == 'u': review.back()
+            else: review.answer(letter, remark.value)
+            remark.value = ''
+            show()
+        except (OSError, RuntimeError, ValueError) as e: show(str(e))
+    key.observe(lambda change: press(change['new'].strip().lower()) if change['new'].strip() else None, 'value')
+    for letter, button in zip(BUTTONS, buttons): button.on_click(lambda _, letter=letter: press(letter))
+    show()
+    return w.VBox([page, w.HBox([key, remark]), w.HBox(buttons), said])
+
+BUTTONS = dict(a='A is better', b='B is better', t='Tie', s='Skip', u='Back')  # letter: what its button says
