@@ -18,7 +18,7 @@ from .files import OFFICIAL, SOURCES, BadFile, DataFile, find_files, kind_of
 from .transcript import BAD, FLAGS, SKIPS, BadRow, flags_of, parse_row, read_line
 
 # %% auto #0
-__all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'short', 'read_lines', 'check_start', 'FileReport', 'Report', 'draw', 'HH',
+__all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'short', 'read_lines', 'check_start', 'FileReport', 'Table', 'Report', 'draw', 'HH',
            'read_pairs', 'iter_hh', 'load_hh']
 
 # %% ../nbs/02_load.ipynb #587bede0
@@ -125,7 +125,22 @@ class FileReport:
         if self.file.official and self.read != known: raise RuntimeError(f'{self.file.path}: read {self.read} rows of {known}. This is a bug in hh_nbdev: please report it.')
 
 # %% ../nbs/02_load.ipynb #f6c6d221
-class Report(list[FileReport]):
+class Table:
+    "What shows itself as a table: aligned text in a terminal, Markdown on a page"
+    def table(self)->list[list[str]]:
+        "A heading and rows, all of text"
+        raise NotImplementedError
+
+    def __repr__(self)->str:
+        table = self.table()
+        widths = [max(map(len, col)) for col in zip(*table)]
+        return '\n'.join('  '.join(o.rjust(w) if i else o.ljust(w) for i, (o, w) in enumerate(zip(row, widths))).rstrip() for row in table)
+
+    def _repr_markdown_(self)->str:
+        head, *body = (f'| {" | ".join(row)} |' for row in self.table())
+        return '\n'.join([head, '|---|' + '---:|' * (head.count('|') - 2), *body])
+
+class Report(Table, list[FileReport]):
     "What became of every row: one `FileReport` a file, and the sums"
     @property
     def read(self)->int:
@@ -148,15 +163,6 @@ class Report(list[FileReport]):
         def cells(name:str, o:FileReport | Report)->list[str]: return [name, *(f'{n:,}' for n in (o.read, o.kept, *(o.skipped[r] for r in reasons)))]
         files = [cells(f'{o.file.source}/{o.file.split}', o) + [o.status] for o in self]
         return [['file', 'rows', 'pairs', *reasons, 'file is'], *files, [*cells('all', self), '']]
-
-    def __repr__(self)->str:
-        table = self.table()
-        widths = [max(map(len, col)) for col in zip(*table)]
-        return '\n'.join('  '.join(o.rjust(w) if i else o.ljust(w) for i, (o, w) in enumerate(zip(row, widths))).rstrip() for row in table)
-
-    def _repr_markdown_(self)->str:
-        head, *body = (f'| {" | ".join(row)} |' for row in self.table())
-        return '\n'.join([head, '|---|' + '---:|' * (head.count('|') - 2), *body])
 
 # %% ../nbs/02_load.ipynb #c12d4056
 def draw(

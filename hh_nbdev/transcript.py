@@ -28,6 +28,7 @@ BAD = {
     'not JSON': 'the line is not valid JSON',
     'not an object': 'the line is JSON, but no object',
     'missing field': 'the object has no "chosen" or no "rejected"',
+    'extra field': 'the object has more in it than "chosen" and "rejected"',
     'not a string': '"chosen" or "rejected" is no string',
     'no human turn first': f'a transcript does not begin with {HUMAN!r}',
 }
@@ -87,8 +88,10 @@ def read_line(
         except UnicodeDecodeError as u: raise BadRow('not UTF-8', line[max(0, u.start-10):u.start+10]) from None
         raise BadRow('not JSON', f'{e.msg}: {text}') from None
     if not isinstance(row, dict): raise BadRow('not an object', row)
-    try: return row['chosen'], row['rejected']
-    except KeyError as e: raise BadRow('missing field', sorted(row), e.args[0]) from None
+    for field in 'chosen', 'rejected':
+        if field not in row: raise BadRow('missing field', sorted(row), field)
+    if len(row) > 2: raise BadRow('extra field', sorted(row))
+    return row['chosen'], row['rejected']
 
 # %% ../nbs/01_transcript.ipynb #266df337
 FLAGS = {

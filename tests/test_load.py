@@ -56,12 +56,12 @@ def test_any_row_as_the_reference_has_it(chosen, rejected):
 def test_a_load_adds_up_whatever_is_in_it(tmp_path):
     good = dict(chosen=f'{HUMAN} hi{ASSISTANT} a', rejected=f'{HUMAN} hi{ASSISTANT} b')
     lines = [json.dumps(good).encode(), b'', b'  \r', b'nope', b'[1]', b'{"chosen": 1}', b'\xff', json.dumps({**good, 'chosen': 'hi'}).encode(),
-             json.dumps({**good, 'rejected': 1}).encode() + b'\r', json.dumps({**good, 'extra': [1]}).encode()]
+             json.dumps({**good, 'rejected': 1}).encode() + b'\r', json.dumps({**good, 'extra': [1]}).encode(), json.dumps(good).encode()]
     with gzip.open(tmp_path/'helpful-online.jsonl.gz', 'wb') as f: f.write(b'\xef\xbb\xbf' + b'\n'.join(lines))
     hh = load_hh(tmp_path, sources='helpful-online', on_bad='skip')
-    assert hh['line'] == [0, 9]
-    assert hh.report.read == 8 and hh.report.kept == 2
-    assert hh.report.skipped == {'not JSON': 1, 'not an object': 1, 'missing field': 1, 'not UTF-8': 1, 'no human turn first': 1, 'not a string': 1}
+    assert hh['line'] == [0, 10]
+    assert hh.report.read == 9 and hh.report.kept == 2
+    assert hh.report.skipped == {'not JSON': 1, 'not an object': 1, 'missing field': 1, 'not UTF-8': 1, 'no human turn first': 1, 'not a string': 1, 'extra field': 1}
     with pytest.raises(BadRow, match=r'helpful-online.jsonl.gz, line 3 \(counted from 0\).*not valid JSON') as e: load_hh(tmp_path, sources='helpful-online')
     assert (e.value.line, e.value.reason) == (3, 'not JSON')
 
