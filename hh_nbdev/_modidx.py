@@ -66,6 +66,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'hh_nbdev.look.Run': ('look.html#run', 'hh_nbdev/look.py'),
                                'hh_nbdev.look.as_html': ('look.html#as_html', 'hh_nbdev/look.py'),
                                'hh_nbdev.look.as_rich': ('look.html#as_rich', 'hh_nbdev/look.py'),
+                               'hh_nbdev.look.browse': ('look.html#browse', 'hh_nbdev/look.py'),
                                'hh_nbdev.look.compare': ('look.html#compare', 'hh_nbdev/look.py'),
                                'hh_nbdev.look.console': ('look.html#console', 'hh_nbdev/look.py'),
                                'hh_nbdev.look.examples': ('look.html#examples', 'hh_nbdev/look.py'),

@@ -113,6 +113,7 @@ def find_in(
                                f'Put the file there, or leave the collection out with sources=.')
         for twin in found[1:]:
             if not same_text(found[0], twin): raise BadFile(f'{found[0]} and {twin} both claim to be {source}/{split}, and differ. Remove the wrong one.')
+        if not found[0].is_file(): raise BadFile(f'{found[0]} is no plain file. Remove it, and put the data there.')
         res.append(DataFile(found[0], source, split, origin, is_official(found[0], source, split)))
     return res
 
@@ -155,9 +156,10 @@ def fetch(
     elif download: path, origin = hub_download(name), 'download'
     else: raise DataNotFound(f'{name} is not in the Hugging Face cache, and download=False')
     if is_official(path, source, split): return DataFile(path, source, split, origin, True)
-    discard(path)
-    raise BadFile(f'{name} from {"the cache" if origin == "cache" else constants.ENDPOINT} is not the file that Anthropic released: '
-                  'its size or digest is wrong. It has been removed; load again to fetch it anew.')
+    try: discard(path)
+    except OSError as e: done = f'It could not be removed ({e}): remove it, and load again.'
+    else: done = 'It has been removed; load again to fetch it anew.'
+    raise BadFile(f'{name} from {"the cache" if origin == "cache" else constants.ENDPOINT} is not the file that Anthropic released: its size or digest is wrong. {done}')
 
 # %% ../nbs/00_files.ipynb #0151c09d
 def hub_download(

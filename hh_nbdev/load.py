@@ -68,7 +68,7 @@ def short(
     return repr(text if len(text) <= n else text[:n-1] + '…')
 
 # %% ../nbs/02_load.ipynb #3950c0ac
-MAX_LINE = 16 << 20  # bytes; the longest line of HH is some 100 times shorter
+MAX_LINE = 4 << 20  # bytes; the longest line of the test files is 200 times shorter
 
 def read_lines(
     path:Path        # A `.jsonl` or `.jsonl.gz` file
