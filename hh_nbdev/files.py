@@ -5,12 +5,13 @@
 # %% ../nbs/00_files.ipynb #5296f2d3
 from __future__ import annotations
 import gzip, hashlib, os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.resources import files as resources
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Iterable, Iterator, NamedTuple
+from typing import Any, NamedTuple
+import hh_nbdev
 
 # %% auto #0
 __all__ = ['SOURCES', 'SPLITS', 'REPO', 'REVISION', 'OFFICIAL', 'CLUSTER', 'SAMPLE', 'kind_of', 'Official', 'is_official',
@@ -189,7 +190,7 @@ def discard(
 
 # %% ../nbs/00_files.ipynb #263661f2
 CLUSTER = Path('/data/a5-alignment/hh')  # where the course keeps HH
-SAMPLE = Path(str(resources('hh_nbdev')))/'sample'
+SAMPLE = Path(hh_nbdev.__file__).with_name('sample')
 
 def find_files(
     path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None looks in all the places above
