@@ -11,13 +11,14 @@ from difflib import SequenceMatcher
 from html import escape
 from typing import Any, NamedTuple
 from fastcore.basics import patch
-from .files import SOURCES, need
+from .files import SOURCES, kind_of, need
 from .load import HH, Pair, short
 from .transcript import FLAGS
 
 # %% auto #0
 __all__ = ['UNSEEN', 'WORD', 'MAX_CELLS', 'MIN_SHARED', 'FOLD', 'STYLE', 'examples', 'visible', 'shared', 'Run', 'compare',
-           'fold', 'text_html', 'as_html', 'legend', 'notes', 'pair_html', 'hh_html', 'as_rich', 'console', 'show']
+           'fold', 'text_html', 'as_html', 'legend', 'notes', 'pair_html', 'hh_html', 'as_rich', 'console', 'show',
+           'browse']
 
 # %% ../nbs/03_look.ipynb #766bce07
 def examples(
@@ -111,7 +112,7 @@ STYLE = '''<style>
 .hh-pair .hh-chosen {border-inline-start-color: #2a9461}
 .hh-pair .hh-rejected {border-inline-start-color: #d2691e}
 .hh-pair dt {font-weight: 600; font-size: .85em; opacity: .85}
-.hh-pair dd {white-space: pre-wrap; overflow: hidden; position: relative}
+.hh-pair dd {white-space: pre-wrap; overflow: hidden; position: relative; tab-size: 4}
 .hh-pair mark {color: inherit; padding: 0; background: color-mix(in srgb, currentColor 12%, transparent); text-decoration: underline; text-underline-offset: .2em}
 .hh-pair mark::before, .hh-pair mark::after {position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: pre}
 .hh-pair mark::before {content: ' [only here: '}
@@ -170,9 +171,9 @@ def hh_html(
     "How many pairs of which collection, and the first of them, each in a fold"
     counts = ', '.join(f'{n:,} {o}' for o, n in Counter(hh['source']).items())
     def row(pair:Pair)->str:
-        return f'<details><summary><bdi>{escape(pair.id)}</bdi> <bdi>{escape(short(pair.instruction, 80))}</bdi></summary>{pair_html(pair)}</details>'
+        return f'<details><summary><bdi>{escape(visible(pair.id))}</bdi> <bdi>{escape(short(pair.instruction, 80))}</bdi></summary>{pair_html(pair)}</details>'
     more = f'<p>… and {len(hh)-n:,} more</p>' if len(hh) > n else ''
-    return (f'<div class="tex2jax_ignore mathjax_ignore" style="overflow-wrap: anywhere"><p>{len(hh):,} pairs{f" ({escape(counts)})" if counts else ""}</p>'
+    return (f'<div class="tex2jax_ignore mathjax_ignore" style="overflow-wrap: anywhere"><p>{len(hh):,} pairs{f" ({escape(visible(counts))})" if counts else ""}</p>'
             f'{"".join(map(row, hh[:n]))}{more}</div>')
 
 @patch
@@ -210,7 +211,7 @@ def as_rich(
         replies = Table(box=box.MINIMAL, show_edge=False, pad_edge=False, expand=True)
         for o in names: replies.add_column(o, ratio=1, overflow='fold')
         replies.add_row(*map(body, runs))
-    return Constrain(Group(Rule(text(title, 'bold'), align='left'), said, '', Padding(body([Run(instruction)]), (0, 2, 1, 2)), replies, ''), 140)
+    return Constrain(Group(Rule(text(title, 'bold'), align='left', style='dim'), said, '', Padding(body([Run(instruction)]), (0, 2, 1, 2)), replies, ''), 140)
 
 # %% ../nbs/03_look.ipynb #cfb166f2
 def console(
@@ -239,3 +240,43 @@ def _repr_pretty_(self:Pair, p:Any, cycle:bool)->None:
         to = console()
         with to.capture() as shown: show(self, to=to)
         p.text(shown.get().rstrip())
+
+# %% ../nbs/03_look.ipynb #31cb8b60
+def browse(
+    hh:HH # Pairs
+)->Any:   # A widget, for the last line of a cell
+    "Page through pairs in JupyterLab"
+    w, part = need('ipywidgets', 'look'), hh
+    def menu(name:str, options:Iterable[str])->Any: return w.Dropdown(description=name, options=['any', *options])
+    def field(name:str, hint:str)->Any: return w.Text(description=name, placeholder=hint, continuous_update=False)
+    kind, source, flag = menu('kind', dict.fromkeys(map(kind_of, SOURCES))), menu('source', SOURCES), menu('flag', FLAGS)
+    text, id, at = field('text', 'in any of the three texts'), field('id', 'harmless-base/test:1950'), w.BoundedIntText(description='pair')
+    back, on, said, page = w.Button(description='Back'), w.Button(description='Next'), w.HTML(), w.HTML()
+    def fits(o:Pair)->bool:
+        return (kind.value in ('any', o.kind) and source.value in ('any', o.source) and (flag.value == 'any' or flag.value in o.flags)
+                and text.value.casefold() in '\n'.join(o[:3]).casefold())
+    def show(_:Any=None, note:str='')->None:
+        said.value = f'<span role="status">of {len(part):,}. {escape(visible(note))}</span>'
+        page.value = pair_html(part[at.value-1]) if part else ''
+    def select(_:Any=None)->None:
+        nonlocal part
+        part = hh.filter(fits)
+        at.min, at.max = 0, len(part)
+        at.value = at.min = min(1, len(part))
+        show()
+    def jump(_:Any)->None:
+        if not id.value: return
+        try: pair = hh.find(id.value.strip())
+        except KeyError as e: return show(note=e.args[0])
+        kind.value = source.value = flag.value = 'any'
+        text.value = id.value = ''
+        at.value = 1 + part.index(pair)
+    def turn(by:int)->None: at.value = min(max(at.min, at.value + by), at.max)
+    for o in kind, source, flag, text: o.observe(select, 'value')
+    id.observe(jump, 'value')
+    at.observe(show, 'value')
+    back.on_click(lambda _: turn(-1))
+    on.on_click(lambda _: turn(1))
+    select()
+    return w.VBox([w.HBox([kind, source, flag], layout=dict(flex_flow='row wrap')), w.HBox([text, id], layout=dict(flex_flow='row wrap')),
+                   w.HBox([back, on, at, said], layout=dict(flex_flow='row wrap')), page])
