@@ -4,32 +4,50 @@
 
 # %% ../nbs/07_cli.ipynb #32ed257a
 from __future__ import annotations
-import os, re, sys
+import os, re, sys, warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 from fastcore.script import call_parse
 from .files import SOURCES, DataNotFound, kind_of
 from .load import HH, load_hh
 from .look import examples, show
+from .review import Review, review_terminal
+from .train import FORMATS
 
 # %% auto #0
-__all__ = ['WARNING', 'in_one_line', 'load_or_sample', 'hh_look']
+__all__ = ['WARNING', 'in_one_line', 'sources_of', 'load_or_sample', 'hh_look', 'hh_review', 'hh_export']
 
 # %% ../nbs/07_cli.ipynb #afc2e0dd
 @contextmanager
 def in_one_line(
     name:str # The command
 )->Iterator[None]:
-    "Print an error that a user can mend as one line, and exit with status 1"
+    "Print an error that a user can mend as one line, and exit with status 1; print a warning as one line"
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: print(f'{name}: {message}', file=sys.stderr)
+            yield
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
         sys.exit(1)
     except KeyboardInterrupt: sys.exit(130)
     except KeyError as e: sys.exit(f'{name}: {e.args[0]}')
-    except (ImportError, OSError, ValueError) as e: sys.exit(f'{name}: {e}')
+    except (ImportError, OSError, RuntimeError, ValueError) as e: sys.exit(f'{name}: {e}')
+
+# %% ../nbs/07_cli.ipynb #cb1da98e
+def sources_of(
+    kind:str | None,  # 'helpful', 'harmless' or both
+    source:str | None # A collection or all
+)->list[str]:         # Collections
+    "The collections that a command was asked for; raises `ValueError`"
+    if kind not in (None, 'helpful', 'harmless'): raise ValueError(f'--kind is helpful or harmless, not {kind}')
+    if source not in (None, *SOURCES): raise ValueError(f'--source is one of {", ".join(SOURCES)}, not {source}')
+    res = [o for o in SOURCES if source in (None, o) and kind in (None, kind_of(o))]
+    if not res: raise ValueError(f'{source} is not {kind}')
+    return res
 
 # %% ../nbs/07_cli.ipynb #f8813d77
 WARNING = 'Content warning: these pairs can be offensive or upsetting. They are shown as they are in the data.'
@@ -65,16 +83,50 @@ def hh_look(
         if id:
             if not (m := re.fullmatch(r'(.+)/(train|test):\d+', id)): raise ValueError(f'--id is like harmless-base/test:1950, not {id}')
             source, split = m[1], m[2]
-        if kind not in (None, 'helpful', 'harmless'): raise ValueError(f'--kind is helpful or harmless, not {kind}')
-        if source not in (None, *SOURCES): raise ValueError(f'--source is one of {", ".join(SOURCES)}, not {source}')
-        sources = [o for o in SOURCES if source in (None, o) and kind in (None, kind_of(o))]
         try: wanted = re.compile(grep or '', re.IGNORECASE)
         except re.error as e: raise ValueError(f'--grep: {e}') from None
-        if not sources: raise ValueError(f'{source} is not {kind}')
-        hh = load_or_sample(path, split, sources)
+        hh = load_or_sample(path, split, sources_of(kind, source))
         print(hh.report, end='\n\n')
         if id: return show(hh.find(id), full=True)
         if grep:
             hh = hh.filter(lambda o: any(map(wanted.search, o[:3])))
             print(f'{len(hh):,} pairs hold {grep!r}', end='\n\n')
         show(examples(hh, n, seed))
+
+# %% ../nbs/07_cli.ipynb #42e88a57
+@call_parse
+def hh_review(
+    file:Path,        # Where the verdicts go, such as verdicts.jsonl; if it is there, the reading goes on
+    n:int=50,         # Pairs of each kind
+    kind:str | None=None, # Only this kind: helpful or harmless
+    seed:int=0,       # Decides which pairs, their order, and which reply is A
+    reader:str='',    # Noted with each verdict
+    split:str='train',# train or test
+    source:str | None=None, # Only this collection, such as helpful-base
+    path:str | None=None # The folder with the files; 'sample' is the shipped sample
+)->None:
+    "Read pairs blind, and keep the verdicts"
+    with in_one_line('hh-review'):
+        hh = load_hh(path, split, sources_of(kind, source))
+        if path != 'sample': print(WARNING, end='\n\n')
+        review_terminal(Review(examples(hh, n, seed), file, seed, reader))
+
+# %% ../nbs/07_cli.ipynb #f8df5b90
+@call_parse
+def hh_export(
+    file:Path,            # The file to write
+    format:str='jsonl',   # jsonl, parquet, trl or trl-chat
+    force:bool=False,     # Replace a file that is there?
+    exclude:str='',       # Flags of pairs to leave out, such as empty,identical,run-on
+    kind:str | None=None, # Only this kind: helpful or harmless
+    split:str='train',    # train or test
+    source:str | None=None, # Only this collection, such as helpful-base
+    path:str | None=None  # The folder with the files; 'sample' is the shipped sample
+)->None:
+    "Write the pairs to a file, for training"
+    with in_one_line('hh-export'):
+        if format not in FORMATS: raise ValueError(f'--format is one of {", ".join(FORMATS)}, not {format}')
+        hh:Any = load_hh(path, split, sources_of(kind, source), exclude=[o for o in exclude.split(',') if o])
+        hh.export(file, format, force)
+        print(hh.report, end='\n\n')
+        print(f'{len(hh):,} pairs written to {file}')
