@@ -14,9 +14,9 @@ from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
 from .files import SOURCES, BadFile, need
-from .load import HH, Pair, draw
+from .load import HH, Pair, Table, draw
 from .look import as_html, as_rich
-from .measure import Table, wilson
+from .measure import wilson
 
 # %% auto #0
 __all__ = ['QUESTIONS', 'ANSWERS', 'HELP', 'BUTTONS', 'Verdict', 'parse_verdict', 'read_verdicts', 'open_verdicts', 'append',
@@ -205,7 +205,7 @@ class Rate(NamedTuple):
         return f'{self.rate:.0%} ({low:.0%} to {high:.0%}), {self.hits} of {self.n}'
 
 # %% ../nbs/06_review.ipynb #105c1778
-class Agreement:
+class Agreement(Table):
     "What one reader's verdicts say"
     def __init__(self,
         judged:Iterable[tuple[Pair,Verdict]] # Pairs, each with its verdict
@@ -253,17 +253,14 @@ class Agreement:
         leads = [(len(p.chosen) - len(p.rejected)) * (1 if side(v) == 'chosen' else -1) for p, v in self.judged if v.choice in ('chosen', 'rejected')]
         return Rate(sum(o > 0 for o in leads), sum(o != 0 for o in leads))
 
-    def table(self)->Table:
-        "A row for each rate"
+    def table(self)->list[list[str]]:
+        "A heading, and a row for each rate"
         def row(name:str, rate:Rate, *more:int)->list[str]:
             low, high = rate.interval
             return [name, str(rate.hits), str(rate.n), *([f'{rate.rate:.0%}', f'{low:.0%} to {high:.0%}'] if rate.n else ['', '']), *map(str, more)]
         agree = [row(f'agrees, {o}', self.rate(o), *map(self.choices(o).count, ('tie', 'skip'))) for o in self.parts]
         other = {'took A': self.took_a, 'took the longer': self.took_longer, 'label is the longer': self.label_longer}
-        return Table(['', 'times', 'of', 'rate', '95% interval', 'ties', 'skips'], [*agree, *([*row(*o), '', ''] for o in other.items())])
-
-    def __repr__(self)->str: return repr(self.table())
-    def _repr_markdown_(self)->str: return self.table()._repr_markdown_()
+        return [['', 'times', 'of', 'rate', '95% interval', 'ties', 'skips'], *agree, *([*row(*o), '', ''] for o in other.items())]
 
 # %% ../nbs/06_review.ipynb #ab1bb068
 def last_verdicts(
@@ -282,7 +279,7 @@ def agreement(
     verdicts = last_verdicts(file)
     pairs = {o.id: o for o in hh if o.id in verdicts}
     lost = [o for o in verdicts if o not in pairs]
-    if lost: raise ValueError(f'{file}: {len(lost)} verdicts are on pairs that are not given, such as {lost[0]}. Give all pairs of that split and collection.')
+    if lost: raise ValueError(f'{file}: {len(lost)} of {len(verdicts)} verdicts are on pairs that are not given, such as {lost[0]}. Give all pairs of that split and collection.')
     return Agreement((pairs[id], o) for id, o in verdicts.items())
 
 # %% ../nbs/06_review.ipynb #377727c8
@@ -323,10 +320,10 @@ def read_key(
     "Read a key from a terminal, or a line from any other input"
     if not sys.stdin.isatty() or not find_spec('termios'): return read_line(prompt).lower()
     import termios, tty
-    print(prompt, end='', flush=True)
     before = termios.tcgetattr(0)
     try:
         tty.setcbreak(0)
+        print(prompt, end='', flush=True)
         key = os.read(0, 64).decode(errors='replace').lower()  # an arrow key is several characters, the last a letter
     finally: termios.tcsetattr(0, termios.TCSADRAIN, before)
     if key in ('', '\x04'): raise EOFError
@@ -352,8 +349,7 @@ def ask(
     "Show the current pair, and do what the reader answers; raises `EOFError` for 'q'"
     pair, remark = review.current, ''
     if pair is None: return
-    title = f'{review.done + 1} of {review.total}. {pair.question}'
-    console.print(as_rich(console, pair.instruction, {'A': pair.A, 'B': pair.B}, title, [pair.kind], full=True))
+    console.print(as_rich(console, pair.instruction, {'A': pair.A, 'B': pair.B}, f'{review.done + 1} of {review.total}: {pair.kind}', [pair.question], full=True))
     console.print(HELP)
     while (key := read_key('> ')) not in (*ANSWERS, 'u', 'q'):
         if key == 'r': remark = read_line('Remark, in your own words: ')
@@ -376,7 +372,7 @@ def review_widget(
     buttons = [w.Button(description=o, tooltip=f'The letter {k} does the same') for k, o in BUTTONS.items()]
     def show(note:str='')->None:
         pair, key.value = review.current, ''
-        if pair: page.value = as_html(pair.instruction, {'A': pair.A, 'B': pair.B}, pair.question, [pair.kind])
+        if pair: page.value = as_html(pair.instruction, {'A': pair.A, 'B': pair.B}, f'{review.done + 1} of {review.total}: {pair.kind}', [pair.question])
         else: page.value = f'<pre>{escape(repr(review.result()))}</pre>'
         said.value = f'<p role="status">{review.done} of {review.total} answered, in {escape(str(review.file))}. {escape(note)}</p>'
     def press(letter:str)->None:
