@@ -105,6 +105,7 @@ def test_a_damaged_line_elsewhere_is_named(tmp_path, bad):
     with pytest.raises(BadFile, match=re.escape(f'{file}, line 1 ')): Review(pairs(4), file)
     assert file.read_bytes() == before
 
+@settings(deadline=None)  # a disk may be slow
 @given(st.lists(st.sampled_from([GOOD, GOOD + b'\r', b'', b' ', b'{', GOOD[:20], b'\0']) | st.binary(max_size=20)), st.sampled_from([b'\n', b'']))
 def test_any_file_is_read_or_refused_and_no_byte_is_lost(tmp_path_factory, parts, end):
     file = tmp_path_factory.mktemp('v')/'v.jsonl'
@@ -215,6 +216,7 @@ def test_result_waits_for_the_end(tmp_path):
     review.answer('a')
     with pytest.raises(ValueError, match='labels stay hidden'): review.result()
 
+@settings(deadline=None)  # a disk may be slow
 @given(st.text() | st.text(st.characters(codec=None)))
 def test_any_remark_is_one_line(tmp_path_factory, remark):
     file = tmp_path_factory.mktemp('v')/'v.jsonl'
@@ -295,6 +297,7 @@ def test_no_terminal(tmp_path):
 CHOICE = {('chosen', 'A'): 'chosen', ('chosen', 'B'): 'rejected', ('rejected', 'A'): 'rejected', ('rejected', 'B'): 'chosen'}
 VERDICTS = st.lists(st.tuples(st.sampled_from(['chosen', 'rejected']), st.sampled_from(['A', 'B', 'tie', 'skip'])), min_size=1, max_size=40)
 
+@settings(deadline=None)  # a disk may be slow
 @given(VERDICTS)
 def test_agreement_against_plain_counting(tmp_path_factory, given):
     hh = pairs(50)
@@ -344,7 +347,7 @@ def test_verdicts_on_other_pairs(tmp_path):
     file = write(tmp_path/'v.jsonl', [Verdict(o.id, 'chosen', 'A') for o in pairs(5)])
     with pytest.raises(ValueError, match=r'3 of 5 verdicts are on pairs that are not given, such as helpful-online/test:2'): agreement(file, pairs(2))
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(VERDICTS, VERDICTS)
 def test_kappa(tmp_path_factory, one, two):
     tmp = tmp_path_factory.mktemp('v')
