@@ -96,6 +96,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hh_nbdev.measure.Measures.where': ('measure.html#measures.where', 'hh_nbdev/measure.py'),
                                   'hh_nbdev.measure.Plot': ('measure.html#plot', 'hh_nbdev/measure.py'),
                                   'hh_nbdev.measure.Plot.__init__': ('measure.html#plot.__init__', 'hh_nbdev/measure.py'),
+                                  'hh_nbdev.measure.Plot.__repr__': ('measure.html#plot.__repr__', 'hh_nbdev/measure.py'),
                                   'hh_nbdev.measure.Plot._repr_png_': ('measure.html#plot._repr_png_', 'hh_nbdev/measure.py'),
                                   'hh_nbdev.measure.Plot.save': ('measure.html#plot.save', 'hh_nbdev/measure.py'),
                                   'hh_nbdev.measure.agrees': ('measure.html#agrees', 'hh_nbdev/measure.py'),

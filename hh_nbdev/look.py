@@ -247,13 +247,13 @@ def browse(
 )->Any:   # A widget, for the last line of a cell
     "Page through pairs in JupyterLab"
     w, part = need('ipywidgets', 'look'), hh
-    def menu(name:str, options:Iterable[str])->Any: return w.Dropdown(description=name, options=['any', *options])
+    def menu(name:str, options:Iterable[str])->Any: return w.Combobox(description=name, placeholder='any', options=[*options])
     def field(name:str, hint:str)->Any: return w.Text(description=name, placeholder=hint, continuous_update=False)
     kind, source, flag = menu('kind', dict.fromkeys(map(kind_of, SOURCES))), menu('source', SOURCES), menu('flag', FLAGS)
     text, id, at = field('text', 'in any of the three texts'), field('id', 'harmless-base/test:1950'), w.BoundedIntText(description='pair')
     back, on, said, page = w.Button(description='Back'), w.Button(description='Next'), w.HTML(), w.HTML()
     def fits(o:Pair)->bool:
-        return (kind.value in ('any', o.kind) and source.value in ('any', o.source) and (flag.value == 'any' or flag.value in o.flags)
+        return (kind.value in o.kind and source.value in o.source and flag.value in ' '.join(o.flags)
                 and text.value.casefold() in '\n'.join(o[:3]).casefold())
     def show(_:Any=None, note:str='')->None:
         said.value = f'<span role="status">of {len(part):,}. {escape(visible(note))}</span>'
@@ -268,8 +268,7 @@ def browse(
         if not id.value: return
         try: pair = hh.find(id.value.strip())
         except KeyError as e: return show(note=e.args[0])
-        kind.value = source.value = flag.value = 'any'
-        text.value = id.value = ''
+        kind.value = source.value = flag.value = text.value = id.value = ''
         at.value = 1 + part.index(pair)
     def turn(by:int)->None: at.value = min(max(at.min, at.value + by), at.max)
     for o in kind, source, flag, text: o.observe(select, 'value')
@@ -278,5 +277,5 @@ def browse(
     back.on_click(lambda _: turn(-1))
     on.on_click(lambda _: turn(1))
     select()
-    return w.VBox([w.HBox([kind, source, flag], layout=dict(flex_flow='row wrap')), w.HBox([text, id], layout=dict(flex_flow='row wrap')),
-                   w.HBox([back, on, at, said], layout=dict(flex_flow='row wrap')), page])
+    def row(*parts:Any)->Any: return w.HBox(parts, layout=dict(flex_flow='row wrap'))
+    return w.VBox([row(kind, source, flag, text, id), row(back, on, at, said), page])

@@ -1,5 +1,5 @@
 "Showing pairs: whatever a text holds is shown, and nothing of it is done."
-import html, io, os, random, re, shutil, threading, time
+import html, io, random, re, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -102,22 +102,6 @@ def test_ascii_only_terminal():
     assert rb'\u8c22\u8c22\u2019' in raw.getvalue()
 
 # In a real browser
-
-@pytest.fixture(scope='module')
-def browser():
-    "Headless Chromium; without it these tests are left out, except in CI"
-    path, driver = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome'), shutil.which('chromedriver')
-    if not (path and driver):
-        if os.environ.get('CI'): pytest.fail('CI needs chromium and chromedriver')
-        pytest.skip('no chromium and chromedriver here')
-    from selenium import webdriver
-    options = webdriver.ChromeOptions()
-    options.binary_location = path
-    for o in ('headless', 'no-sandbox', 'disable-gpu', 'disable-quic', 'no-first-run', 'disable-background-networking', 'disable-component-update', 'disable-sync'):
-        options.add_argument(f'--{o}')
-    got = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield got
-    got.quit()
 
 @pytest.fixture(scope='module')
 def site():

@@ -1,0 +1,20 @@
+"What several tests share."
+import os, shutil
+
+import pytest
+
+@pytest.fixture(scope='session')
+def browser():
+    "Headless Chromium; without it these tests are left out, except in CI"
+    path, driver = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome'), shutil.which('chromedriver')
+    if not (path and driver):
+        if os.environ.get('CI'): pytest.fail('CI needs chromium and chromedriver')
+        pytest.skip('no chromium and chromedriver here')
+    from selenium import webdriver
+    options = webdriver.ChromeOptions()
+    options.binary_location = path
+    for o in ('headless', 'no-sandbox', 'disable-gpu', 'disable-quic', 'no-first-run', 'disable-background-networking', 'disable-component-update', 'disable-sync'):
+        options.add_argument(f'--{o}')
+    got = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield got
+    got.quit()
