@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from .files import SOURCES, find_files, need
-from .load import HH, Pair, draw, read_lines
+from .load import HH, Pair, Table, draw, read_lines
 from .transcript import ASSISTANT, FLAGS, HUMAN, read_line
 
 # %% auto #0
-__all__ = ['Array', 'REFUSES', 'APOLOGISES', 'UNSURE', 'HEDGES', 'ITEM', 'YOU', 'WARNS', 'FEATURES', 'ODDITIES', 'STYLE',
-           'read_rows', 'Continued', 'continued', 'continuations', 'words', 'length', 'phrases', 'refuses',
-           'apologises', 'asks_back', 'unsure', 'hedges', 'lists', 'second_person', 'warns', 'Measures', 'measure',
-           'Interval', 'interval', 'leans', 'wilson', 'fit', 'held_out', 'weights', 'oddities', 'related', 'to_judge',
-           'judged', 'Plot', 'dots', 'Table']
+__all__ = ['Array', 'REFUSES', 'APOLOGISES', 'UNSURE', 'AGREES', 'HEDGES', 'ITEM', 'YOU', 'WARNS', 'FEATURES', 'ODDITIES',
+           'STYLE', 'read_rows', 'Continued', 'continued', 'continuations', 'words', 'length', 'phrases', 'refuses',
+           'apologises', 'asks_back', 'unsure', 'agrees', 'hedges', 'lists', 'numbers', 'second_person', 'warns',
+           'Measures', 'measure', 'Interval', 'interval', 'leans', 'wilson', 'fit', 'held_out', 'weights', 'oddities',
+           'related', 'to_judge', 'read_verdicts', 'Plot', 'dots', 'Figures']
 
 # %% ../nbs/04_measure.ipynb #f78379f3
 Array: TypeAlias = Any  # a numpy array
@@ -113,7 +113,7 @@ def apologises(
 def asks_back(
     text:str  # A reply
 )->bool:      # Does it?
-    "Does the reply end with a question?"
+    "Does the reply end with a question to the user?"
     return text.rstrip('\'"”’)] \n').endswith('?')
 
 # %% ../nbs/04_measure.ipynb #e2a2e9a3
@@ -127,6 +127,17 @@ def unsure(
 )->bool:      # Does it?
     "Does the assistant say that it does not know, or does not understand?"
     return bool(UNSURE.search(text))
+
+# %% ../nbs/04_measure.ipynb #1a51db96
+AGREES = phrases(
+    r"\A(sure|ok|okay|of course|certainly|absolutely|definitely|alright|all right|yes|yeah|yep|no problem|gladly)",
+    r"((happy|glad) to|I can|I could|I'll|I will|let me) (\w+ )?(help|tell|show|give|explain|find|look|search|recommend|suggest)")
+
+def agrees(
+    text:str  # A reply
+)->bool:      # Does it?
+    "Does the reply begin with a yes, or offer help?"
+    return bool(AGREES.search(text))
 
 # %% ../nbs/04_measure.ipynb #a41b6df1
 HEDGES = phrases(
@@ -149,12 +160,19 @@ def lists(
     return len(ITEM.findall(text)) > 1
 
 # %% ../nbs/04_measure.ipynb #8654f4db
+def numbers(
+    text:str  # A reply
+)->bool:      # Does it?
+    "Is there a number, in digits?"
+    return bool(re.search(r'\d', text))
+
+# %% ../nbs/04_measure.ipynb #91146bf8
 YOU = phrases('you|your|yours|yourself|yourselves')
 
 def second_person(
     text:str  # A reply
 )->bool:      # Does it?
-    "Is there a you?"
+    "Does the reply speak to the user as you?"
     return bool(YOU.search(text))
 
 # %% ../nbs/04_measure.ipynb #cb6711bc
@@ -173,7 +191,7 @@ def warns(
 
 # %% ../nbs/04_measure.ipynb #5d93d570
 FEATURES:dict[str, Callable[[str], float]] = {f.__name__.replace('_', ' '): f for f in
-    (length, refuses, apologises, asks_back, unsure, hedges, lists, second_person, warns)}
+    (length, refuses, apologises, unsure, asks_back, agrees, hedges, warns, numbers, lists, second_person)}
 
 # %% ../nbs/04_measure.ipynb #10d1621b
 @dataclass
@@ -189,7 +207,14 @@ class Measures:
 
     def __getitem__(self, name:str)->Array:
         "The difference in one feature, chosen less rejected, for each pair"
-        return (self.chosen - self.rejected)[:, self.names.index(name)]
+        return self.columns([name])[:, 0]
+
+    def columns(self,
+        names:Sequence[str] # Features
+    )->Array:               # Pairs × features
+        "The differences in some features"
+        i = [self.names.index(o) for o in names]
+        return self.chosen[:, i] - self.rejected[:, i]
 
     def where(self,
         keep:Array  # True for a pair that stays
@@ -267,15 +292,13 @@ def wilson(
 
 # %% ../nbs/04_measure.ipynb #5819798e
 def fit(
-    m:Measures,          # Pairs to learn from
-    names:Sequence[str], # Features to use
-    weight:Array=None    # How much each pair counts
-)->Array:                # A weight for each feature
+    x:Array,          # Differences, pairs × features
+    weight:Array=None # How much each pair counts
+)->Array:             # A weight for each feature
     "Logistic regression on differences, without an intercept"
     np, linear = need('numpy', 'measure'), need('sklearn.linear_model', 'measure')
-    x = np.stack([m[o] for o in names], 1)
-    w = None if weight is None else np.r_[weight, weight]
-    return linear.LogisticRegression(fit_intercept=False).fit(np.r_[x, -x], np.arange(2*len(x)) < len(x), w).coef_[0]
+    side = np.arange(len(x)) % 2 == 0
+    return linear.LogisticRegression(fit_intercept=False, solver='newton-cholesky').fit(np.where(side[:, None], x, -x), side, weight).coef_[0]
 
 def held_out(
     m:Measures,          # The pairs
@@ -285,12 +308,10 @@ def held_out(
 )->Array:                # For each pair 1 if the chosen reply was told from the rejected, 0 if not, 1/2 for a tie
     "Predict each pair by a regression that has seen no pair of its conversation"
     np, split = need('numpy', 'measure'), need('sklearn.model_selection', 'measure')
-    train, score = np.ones(len(m), bool) if train is None else train, np.zeros(len(m))
-    for seen, unseen in split.GroupKFold(folds).split(m.chosen, groups=m.group):
-        learn = np.zeros(len(m), bool)
-        learn[seen] = True
-        weights = fit(m.where(learn & train), names)
-        score[unseen] = np.stack([m[o] for o in names], 1)[unseen] @ weights
+    x, score = m.columns(names), np.zeros(len(m))
+    for seen, unseen in split.GroupKFold(folds).split(x, groups=m.group):
+        learn = seen if train is None else seen[np.asarray(train)[seen]]
+        score[unseen] = x[unseen] @ fit(x[learn])
     return np.where(abs(score) < 1e-9, .5, score > 0)
 
 def weights(
@@ -301,11 +322,11 @@ def weights(
 )->dict[str, Interval]:  # For each feature
     "The weights of a regression, with a bootstrap over conversations"
     np = need('numpy', 'measure')
-    number = np.unique(m.group, return_inverse=True)[1]
+    x, number = m.columns(names), np.unique(m.group, return_inverse=True)[1]
     rng, size = np.random.RandomState(seed), int(number.max()) + 1
-    drawn = [fit(m, names, np.bincount(rng.randint(size, size=size), minlength=size)[number]) for _ in range(resamples)]
+    drawn = [fit(x, np.bincount(rng.randint(size, size=size), minlength=size)[number]) for _ in range(resamples)]
     low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
-    return {o: Interval(float(v), float(a), float(b), len(m), size) for o, v, a, b in zip(names, fit(m, names), low, high)}
+    return {o: Interval(float(v), float(a), float(b), len(m), size) for o, v, a, b in zip(names, fit(x), low, high)}
 
 # %% ../nbs/04_measure.ipynb #667579a1
 ODDITIES = {
@@ -355,21 +376,22 @@ def to_judge(
     all = [(o.id, side) for o in hh for side in ('chosen', 'rejected') if FEATURES[name](getattr(o, side)) == found]
     return [all[i] for i in draw(n, len(all), seed)]
 
-def judged(
-    path:str | Path  # A JSON-lines file: feature, found, id, side, right
-)->dict[tuple[str, bool], list[dict[str, Any]]]: # The judgements by feature, and by whether it had found something
-    "Read judgements on features"
-    res = defaultdict[tuple[str, bool], list[dict[str, Any]]](list)
-    for o in map(json.loads, Path(path).read_text(encoding='utf-8').splitlines()): res[o['feature'], o['found']].append(o)
-    return dict(res)
+def read_verdicts(
+    path:str | Path  # A JSON-lines file
+)->list[dict[str, Any]]: # One for each line
+    "Read judgements made by hand"
+    return [json.loads(o) for o in Path(path).read_text(encoding='utf-8').splitlines()]
 
 # %% ../nbs/04_measure.ipynb #a8550f88
 class Plot:
     "A picture that shows itself in a notebook"
     def __init__(self,
-        png:bytes  # The picture
+        png:bytes,  # The picture
+        title:str   # What it shows, where there is no picture
     ):
-        self.png = png
+        self.png, self.title = png, title
+
+    def __repr__(self)->str: return f'Plot: {self.title}'
 
     def _repr_png_(self)->bytes: return self.png
 
@@ -382,52 +404,47 @@ class Plot:
 STYLE = {'harmless-base': ('#b3202a', 'o'), 'helpful-base': ('#0067a5', 's'), 'helpful-online': ('#b26a00', '^'), 'helpful-rejection-sampled': ('#00796b', 'D')}
 
 def dots(
-    rows:Mapping[str, Mapping[str, Interval]], # For each row of the plot, an interval for each series; a series is named as in `STYLE` or is black
-    title:str,      # What the plot shows, in a sentence
-    unit:str,       # What the axis counts, and out of what
-    at:float=0,     # Where nothing would be going on
-    percent:bool=True # Show shares as percentages?
-)->Plot:            # The plot
-    "Intervals as dots with whiskers, from top to bottom"
+    rows:Mapping[str, Mapping[str, Interval]], # For each row of the plot, an interval for each series; a series is named as in `STYLE`, or is black
+    title:str,        # What the plot shows, in a sentence
+    unit:str,         # What the axis counts, and out of what
+    at:float=0,       # Where nothing would be going on
+)->Plot:              # The plot
+    "Shares as dots with their intervals, from top to bottom"
     Figure, ticker = need('matplotlib.figure', 'measure').Figure, need('matplotlib.ticker', 'measure')
-    series = list(dict.fromkeys(s for row in rows.values() for s in row))
-    step = .17
-    fig = Figure(figsize=(8, 1.5 + len(rows)*(.2 + step*1.35*len(series))), layout='constrained', facecolor='white')
+    series = sorted({s for row in rows.values() for s in row}, key=[*STYLE].index if all(s in STYLE for row in rows.values() for s in row) else None)
+    sizes = {s: {row[s].n for row in rows.values() if s in row} for s in series}
+    most, step = max(map(len, rows.values())), .2
+    fig = Figure(figsize=(8, 1.7 + len(rows)*max(.5, (most + 1) * step)), layout='constrained', facecolor='white')
     ax = fig.subplots()
     ax.axvline(at, color='#444', lw=1, ls=(0, (4, 3)), zorder=0)
-    for k, s in enumerate(series):
+    for i in range(1, len(rows)): ax.axhline(i - .5, color='#ddd', lw=.8, zorder=0)
+    for s in series:
         colour, marker = STYLE.get(s, ('black', 'o'))
-        ys = [i + (k - (len(series)-1)/2)*step for i, row in enumerate(rows.values()) if s in row]
-        got = [row[s] for row in rows.values() if s in row]
-        ax.errorbar([o.value for o in got], ys, xerr=[[o.value-o.low for o in got], [o.high-o.value for o in got]],
-                    fmt=marker, color=colour, ms=6, elinewidth=1.6, capsize=2.5, label=s)
+        here = [(i + ([o for o in series if o in row].index(s) - (len(row)-1)/2) / (most + 1), row[s]) for i, row in enumerate(rows.values()) if s in row]
+        ax.errorbar([o.value for _, o in here], [y for y, _ in here], xerr=[[o.value-o.low for _, o in here], [o.high-o.value for _, o in here]],
+                    fmt=marker, color=colour, ms=6, elinewidth=1.6, capsize=2.5, label=s + f' (n = {max(sizes[s]):,})' * (len(sizes[s]) == 1))
+        if len(sizes[s]) > 1:
+            for y, o in here: ax.annotate(f'n = {o.n:,}', (o.high, y), (5, 0), textcoords='offset points', va='center', fontsize=8.5, color='#555', bbox={'fc': 'white', 'ec': 'none', 'pad': 1})
     ax.set_yticks(range(len(rows)), list(rows), fontsize=11)
     ax.set_ylim(len(rows)-.5, -.5)
-    ax.hlines([i+.5 for i in range(len(rows)-1)], *ax.get_xlim(), color='#ddd', lw=.8, zorder=0)
-    ax.set_xlim(ax.get_xlim())
-    if percent: ax.xaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
-    ax.set_xlabel(unit, fontsize=10.5)
+    ax.margins(x=.08)
+    ax.xaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=None))
+    ax.set_xlabel(f'{unit}\nwhiskers: 95% intervals, resampled by conversation', fontsize=10.5)
     ax.spines[['top', 'right', 'left']].set_visible(False)
     ax.tick_params(axis='y', length=0)
     fig.suptitle(title, x=.01, ha='left', fontsize=13, fontweight='bold')
-    if len(series) > 1: fig.legend(*ax.get_legend_handles_labels(), loc='outside lower left', ncols=min(4, len(series)), frameon=False, fontsize=10)
+    if len(series) > 1: fig.legend(*ax.get_legend_handles_labels(), loc='outside lower left', ncols=min(2, len(series)), frameon=False, fontsize=10)
     to = io.BytesIO()
     fig.savefig(to, format='png', dpi=120)
-    return Plot(to.getvalue())
+    return Plot(to.getvalue(), title)
 
 # %% ../nbs/04_measure.ipynb #68861be0
-class Table:
-    "A table that shows itself in a notebook, and as text elsewhere"
+class Figures(Table):
+    "A table of anything; what is no text is shown as `str` has it"
     def __init__(self,
-        head:Sequence[str],           # The headings
-        rows:Iterable[Sequence[object]] # The rows; what is no text is shown as `str` has it
+        head:Sequence[str],             # The headings
+        rows:Iterable[Sequence[object]] # The rows
     ):
         self.head, self.rows = list(head), [[str(o) for o in row] for row in rows]
 
-    def _repr_markdown_(self)->str:
-        lines = [self.head, ['---', *['---:']*(len(self.head)-1)], *self.rows]
-        return '\n'.join(f'| {" | ".join(o)} |' for o in lines)
-
-    def __repr__(self)->str:
-        widths = [max(map(len, o)) for o in zip(self.head, *self.rows)]
-        return '\n'.join('  '.join(o.rjust(w) if i else o.ljust(w) for i, (o, w) in enumerate(zip(row, widths))) for row in [self.head, *self.rows])
+    def table(self)->list[list[str]]: return [self.head, *self.rows]

@@ -136,3 +136,33 @@ def test_help(tmp_path):
 def test_real_rows_come_with_a_warning(tmp_path):
     got = run(tmp_path, '--split', 'test', HH_DATA=os.environ['HH_DATA'])
     assert got.returncode == 0 and got.stdout.startswith('Content warning') and len(ids(got.stdout)) == 6
+
+def test_review_goes_on_where_it_was(tmp_path):
+    file = tmp_path/'verdicts.jsonl'
+    def review(keys): return subprocess.run([BIN/'hh-review', str(file), '--path', 'sample', '--n', '2'], input=keys, env=environ(tmp_path), capture_output=True, text=True)
+    def answers(): return [json.loads(o)['answer'] for o in file.read_text().splitlines()]
+    assert review('a\nb\nq\n').returncode == 0 and answers() == ['A', 'B']
+    with open(file, 'a') as f: f.write('{"id": "helpful')
+    got = review('t\ns\n')
+    assert got.returncode == 0 and answers() == ['A', 'B', 'tie', 'skip']
+    assert got.stderr.startswith(f'hh-review: {file}: the last line is damaged') and got.stderr.count('\n') == 1
+    file.write_text('no verdict\n' + file.read_text())
+    assert review('').returncode == 1
+
+def test_export(tmp_path, monkeypatch):
+    def export(*args): return run(tmp_path, 'out', '--path', 'sample', *args, command='hh-export')
+    monkeypatch.chdir(tmp_path)
+    got = export('--exclude', 'empty,identical,run-on')
+    assert got.returncode == 0 and '56 pairs written to out' in got.stdout and len((tmp_path/'out').read_bytes().splitlines()) == 56
+    got = export()
+    assert got.returncode == 1 and got.stderr.startswith('hh-export: out exists') and got.stderr.count('\n') == 1
+    assert export('--force', '--format', 'trl-chat', '--kind', 'harmless').returncode == 0
+    rows = [json.loads(o) for o in (tmp_path/'out').read_bytes().splitlines()]
+    assert len(rows) == len(SAMPLE.harmless) and rows[0]['prompt'][0]['role'] == 'user'
+    for args in (['--format', 'x'], ['--exclude', 'x'], ['--kind', 'x']): assert export('--force', *args).returncode == 1
+    assert len((tmp_path/'out').read_bytes().splitlines()) == len(rows)
+
+@pytest.mark.parametrize('command', ['hh-review', 'hh-export'])
+def test_only_looking_falls_back(tmp_path, command):
+    got = run(tmp_path, str(tmp_path/'out'), command=command)
+    assert got.returncode == 1 and not (tmp_path/'out').exists()
