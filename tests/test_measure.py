@@ -14,7 +14,7 @@ def made_up(n, seed=0):
     rng = np.random.RandomState(seed)
     res = []
     for i in range(n):
-        for j in range(rng.randint(1, 5)):
+        for _ in range(rng.randint(1, 5)):
             a, b = sorted(rng.randint(1, 40, 2))
             a, b = (b, a) if rng.rand() < 2/3 else (a, b)
             res.append(Pair(f'Question {i}?', 'word '*a, 'word '*b, 'helpful-base', 'train', len(res)))
