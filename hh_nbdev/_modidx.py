@@ -75,6 +75,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'hh_nbdev.look.examples': ('look.html#examples', 'hh_nbdev/look.py'),
                                'hh_nbdev.look.fold': ('look.html#fold', 'hh_nbdev/look.py'),
                                'hh_nbdev.look.hh_html': ('look.html#hh_html', 'hh_nbdev/look.py'),
+                               'hh_nbdev.look.inert': ('look.html#inert', 'hh_nbdev/look.py'),
                                'hh_nbdev.look.legend': ('look.html#legend', 'hh_nbdev/look.py'),
                                'hh_nbdev.look.notes': ('look.html#notes', 'hh_nbdev/look.py'),
                                'hh_nbdev.look.pair_html': ('look.html#pair_html', 'hh_nbdev/look.py'),

@@ -17,8 +17,8 @@ from .transcript import FLAGS
 
 # %% auto #0
 __all__ = ['UNSEEN', 'WORD', 'MAX_CELLS', 'MIN_SHARED', 'FOLD', 'STYLE', 'examples', 'visible', 'shared', 'Run', 'compare',
-           'fold', 'text_html', 'as_html', 'legend', 'notes', 'pair_html', 'hh_html', 'as_rich', 'console', 'show',
-           'browse']
+           'fold', 'inert', 'text_html', 'as_html', 'legend', 'notes', 'pair_html', 'hh_html', 'as_rich', 'console',
+           'show', 'browse']
 
 # %% ../nbs/03_look.ipynb #766bce07
 def examples(
@@ -120,12 +120,18 @@ STYLE = '''<style>
 .hh-pair summary {cursor: pointer}
 </style>'''
 
+def inert(
+    text:str # Any text
+)->str:      # HTML that shows it, made visible
+    "A text as HTML on one line, without a sign that HTML or Markdown could take as its own"
+    return escape(visible(text)).replace('\n', '&#10;').replace('`', '&#96;')
+
 def text_html(
     runs:list[Run] # A text in runs
 )->str:            # HTML; without its tags and summary it is the text, made visible
     "A text as HTML, folded if it is long"
     def inline(runs:list[Run])->str:
-        return ''.join(f'<mark>{o}</mark>' if differs else o for text, differs in runs for o in [escape(visible(text))])
+        return ''.join(f'<mark>{o}</mark>' if differs else o for text, differs in runs for o in [inert(text)])
     head, rest = fold(runs)
     more = f'<details><summary>{sum(len(o.text) for o in rest):,} more characters</summary>{inline(rest)}</details>' if rest else ''
     return inline(head) + more or '<i>empty</i>'
@@ -138,9 +144,9 @@ def as_html(
 )->str:                       # One block of HTML, safe whatever the texts hold
     "An instruction and two replies as HTML"
     runs = compare(*sides.values())
-    head = ' '.join(f'<bdi>{escape(visible(o))}</bdi>' for o in (title, *notes, legend(runs, 'underlined')) if o)
+    head = ' '.join(f'<bdi>{inert(o)}</bdi>' for o in (title, *notes, legend(runs, 'underlined')) if o)
     texts = {'instruction': [Run(instruction)], **dict(zip(sides, runs))}
-    parts = ''.join(f'<div class="hh-{escape(k)}"><dt>{escape(k)}</dt><dd dir="auto">{text_html(o)}</dd></div>' for k, o in texts.items())
+    parts = ''.join(f'<div class="hh-{inert(k)}"><dt>{inert(k)}</dt><dd dir="auto">{text_html(o)}</dd></div>' for k, o in texts.items())
     return f'<div class="hh-pair tex2jax_ignore mathjax_ignore">{STYLE}<p class="hh-head">{head}</p><dl>{parts}</dl></div>'
 
 def legend(
@@ -171,9 +177,9 @@ def hh_html(
     "How many pairs of which collection, and the first of them, each in a fold"
     counts = ', '.join(f'{n:,} {o}' for o, n in Counter(hh['source']).items())
     def row(pair:Pair)->str:
-        return f'<details><summary><bdi>{escape(visible(pair.id))}</bdi> <bdi>{escape(short(pair.instruction, 80))}</bdi></summary>{pair_html(pair)}</details>'
+        return f'<details><summary><bdi>{inert(pair.id)}</bdi> <bdi>{inert(short(pair.instruction, 80))}</bdi></summary>{pair_html(pair)}</details>'
     more = f'<p>… and {len(hh)-n:,} more</p>' if len(hh) > n else ''
-    return (f'<div class="tex2jax_ignore mathjax_ignore" style="overflow-wrap: anywhere"><p>{len(hh):,} pairs{f" ({escape(visible(counts))})" if counts else ""}</p>'
+    return (f'<div class="tex2jax_ignore mathjax_ignore" style="overflow-wrap: anywhere"><p>{len(hh):,} pairs{f" ({inert(counts)})" if counts else ""}</p>'
             f'{"".join(map(row, hh[:n]))}{more}</div>')
 
 @patch
@@ -256,7 +262,7 @@ def browse(
         return (kind.value in o.kind and source.value in o.source and flag.value in ' '.join(o.flags)
                 and text.value.casefold() in '\n'.join(o[:3]).casefold())
     def show(_:Any=None, note:str='')->None:
-        said.value = f'<span role="status">of {len(part):,}. {escape(visible(note))}</span>'
+        said.value = f'<span role="status">of {len(part):,}. {inert(note)}</span>'
         page.value = pair_html(part[at.value-1]) if part else ''
     def select(_:Any=None)->None:
         nonlocal part

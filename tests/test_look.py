@@ -26,9 +26,11 @@ def test_visible(text):
 @given(TEXTS, TEXTS, TEXTS)
 def test_html_holds_each_text(instruction, chosen, rejected):
     page = pair_html(pair(instruction, chosen, rejected, source=instruction))
+    body = re.sub('<style>.*?</style>', '', page, flags=re.S)
+    assert '\n' not in body and '`' not in body and '\n\n' not in page  # nothing that a Markdown reader would take up
     plain = shown(page)
     for o in instruction, chosen, rejected: assert visible(o) in plain
-    tags = set(re.findall('<[^>]*>', re.sub('<style>.*?</style>', '', page, flags=re.S)))
+    tags = set(re.findall('<[^>]*>', body))
     assert all(re.fullmatch(r'</?(dl|dt|dd|div|p|bdi|mark|i|details|summary)( (class="[\w -]+"|dir="auto"))*>', o) for o in tags), tags
 
 @given(TEXTS, TEXTS)
