@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple, TypeAlias
 from .files import SOURCES, find_files, need
 from .load import HH, Pair, Table, draw, read_lines
@@ -410,7 +411,7 @@ def dots(
     at:float=0,       # Where nothing would be going on
 )->Plot:              # The plot
     "Shares as dots with their intervals, from top to bottom"
-    Figure, ticker = need('matplotlib.figure', 'measure').Figure, need('matplotlib.ticker', 'measure')
+    Figure = need('matplotlib.figure', 'measure').Figure
     series = sorted({s for row in rows.values() for s in row}, key=[*STYLE].index if all(s in STYLE for row in rows.values() for s in row) else None)
     sizes = {s: {row[s].n for row in rows.values() if s in row} for s in series}
     most, step = max(map(len, rows.values())), .2
@@ -428,8 +429,8 @@ def dots(
     ax.set_yticks(range(len(rows)), list(rows), fontsize=11)
     ax.set_ylim(len(rows)-.5, -.5)
     ax.margins(x=.08)
-    ax.xaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=None))
-    ax.set_xlabel(f'{unit}\nwhiskers: 95% intervals, resampled by conversation', fontsize=10.5)
+    ax.xaxis.set_major_formatter(lambda share, _: f'{round(100*share, 3):g}%')
+    ax.set_xlabel(f'{fill(unit, 76)}\nwhiskers: 95% intervals, resampled by conversation', fontsize=10.5)
     ax.spines[['top', 'right', 'left']].set_visible(False)
     ax.tick_params(axis='y', length=0)
     fig.suptitle(title, x=.01, ha='left', fontsize=13, fontweight='bold')
