@@ -2,6 +2,10 @@
 import os, shutil
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile('house', deadline=None)  # a busy machine is no failure
+settings.load_profile('house')
 
 @pytest.fixture(scope='session')
 def browser():

@@ -66,7 +66,7 @@ def terminal(texts, width, **options):
     show(pair(*texts), full=True, to=to)
     return to.file.getvalue()
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(TEXTS, st.integers(20, 79), st.booleans())
 def test_terminal_holds_each_text(text, width, colours):
     sent = terminal(['?', text, 'no'], width, force_terminal=colours, color_system='standard' if colours else None)
