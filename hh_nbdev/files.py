@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from itertools import zip_longest
 from pathlib import Path
+from threading import get_native_id
 from typing import Any, NamedTuple
 import hh_nbdev
 
@@ -136,11 +137,14 @@ def write_whole(
     "Write a file whole or not at all; raises `FileExistsError` rather than replace one unasked"
     path = Path(path)
     if path.exists() and not force: raise FileExistsError(f'{path} exists: choose another name, or force=True to replace it')
-    part = path.with_name(f'.{path.name}.{os.getpid()}')
+    part = path.with_name(f'.{path.name}.{os.getpid()}.{get_native_id()}')  # no other process or thread writes there
     try:
         yield part
-        with open(part, 'rb+') as g: os.fsync(g.fileno())
+        with open(part, 'rb+') as f: os.fsync(f.fileno())
         os.replace(part, path)
+    except OSError as e:
+        if e.errno is None: raise  # not the disk's: an error of ours
+        raise OSError(e.errno, f'cannot write {path}: {os.strerror(e.errno)}. Nothing there has changed') from e
     finally: part.unlink(missing_ok=True)
 
 # %% ../nbs/00_files.ipynb #7ace004c

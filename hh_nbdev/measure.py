@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 from typing import Any, NamedTuple, TypeAlias
-from .files import SOURCES, find_files, need
+from .files import SOURCES, find_files, need, write_whole
 from .load import HH, Pair, Table, draw, read_lines
 from .transcript import ASSISTANT, FLAGS, HUMAN, read_line
 
@@ -400,7 +400,7 @@ class Plot:
         path:str | Path  # A file name that ends in .png
     )->None:
         "Write the picture to a file"
-        Path(path).write_bytes(self.png)
+        with write_whole(path, force=True) as part: part.write_bytes(self.png)
 
 STYLE = {'harmless-base': ('#b3202a', 'o'), 'helpful-base': ('#0067a5', 's'), 'helpful-online': ('#b26a00', '^'), 'helpful-rejection-sampled': ('#00796b', 'D')}
 
