@@ -87,11 +87,11 @@ def read_line(
         try: text = line.decode()
         except UnicodeDecodeError as u: raise BadRow('not UTF-8', line[max(0, u.start-10):u.start+10]) from None
         raise BadRow('not JSON', f'{e.msg}: {text}') from None
-    if not isinstance(row, dict): raise BadRow('not an object', row)
-    for field in 'chosen', 'rejected':
-        if field not in row: raise BadRow('missing field', sorted(row), field)
+    try: chosen, rejected = row['chosen'], row['rejected']
+    except TypeError: raise BadRow('not an object', row) from None
+    except KeyError as e: raise BadRow('missing field', sorted(row), e.args[0]) from None
     if len(row) > 2: raise BadRow('extra field', sorted(row))
-    return row['chosen'], row['rejected']
+    return chosen, rejected
 
 # %% ../nbs/01_transcript.ipynb #266df337
 FLAGS = {
