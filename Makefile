@@ -16,7 +16,7 @@ export HH_DATA
 REAL := $(shell ls "$(HH_DATA)"/*/test.jsonl.gz >/dev/null 2>&1 && echo real)
 endif
 
-.PHONY: help look test lab docs bench clean release
+.PHONY: help look test lab docs readme bench clean release
 
 help:                  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
@@ -43,14 +43,14 @@ lab: $(VENV)/.dev      ## JupyterLab on nbs/; saving cleans, git merges notebook
 	  printf '#!/bin/sh\n"%s"\n' "$(BIN)/nbdev-trust" >.git/hooks/post-merge; }
 	@cd nbs && JUPYTER_CONFIG_PATH="$(CURDIR)/$(VENV)/.jupyter" $(RUN) jupyter lab $(LAB)
 
-# nbdev leaves keys of its own in the pages it prepares; nbconvert refuses them, so they go.
 docs: $(VENV)/.dev     ## the site in _docs/ with Quarto, or else a plain preview of the same pages in _preview/
 	@rm -rf _proc _docs _preview
-	@if command -v quarto >/dev/null; then $(RUN) nbdev-docs --n-workers 2; else export $(RUN); set -e; \
-	  echo 'No quarto here (https://quarto.org/docs/get-started): a plain preview instead, in _preview/'; \
-	  python -c 'from nbdev.serve import proc_nbs; proc_nbs()'; \
-	  nbdev-clean --fname _proc; sed -i.nbdev '/"has_sd": true,/d' _proc/*.ipynb; \
-	  jupyter nbconvert --log-level WARN --to html --output-dir _preview _proc/*.ipynb; fi
+	@if command -v quarto >/dev/null; then $(RUN) nbdev-docs --n-workers 2; \
+	else echo 'No quarto here (https://quarto.org/docs/get-started): a plain preview instead'; \
+	  $(RUN) python tests/preview.py && echo "Open $(CURDIR)/_preview/index.html"; fi
+
+readme: $(VENV)/.dev   ## README.md, made from nbs/index.ipynb
+	@$(RUN) python tests/readme.py
 
 bench: $(VENV)/.bench  ## the loader beside other ways to read the same files
 	@$(RUN) python bench/bench.py

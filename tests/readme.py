@@ -17,7 +17,7 @@ def readme():
     steps = NBProcessor(ROOT/'nbs/index.ipynb', [strip_ansi, hide_line, filter_stream_, rm_export, hide_], process=True)
     nb = from_dict(dict(steps.nb, metadata=dict(language_info=dict(name='python'))))
     text = MarkdownExporter().from_notebook_node(nb)[0].strip() + '\n'
-    text = re.sub(r'\]\((?!https?:)', '](nbs/', text).replace('](nbs/../', '](')  # links as seen from here
+    text = re.sub(r'\]\((?!https?:)([^)]+)', lambda m: f"]({(ROOT/'nbs'/m[1]).resolve().relative_to(ROOT).as_posix()}", text)  # links as seen from here
     return re.sub(r'\n{3,}', '\n\n', text).replace('\n\n', f'\n\n{MADE}\n\n', 1)
 
 if __name__ == '__main__': (ROOT/'README.md').write_text(readme(), encoding='utf-8')
