@@ -56,6 +56,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'hh_nbdev.load.Table.__repr__': ('load.html#table.__repr__', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.Table._repr_markdown_': ('load.html#table._repr_markdown_', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.Table.table': ('load.html#table.table', 'hh_nbdev/load.py'),
+                               'hh_nbdev.load.check_end': ('load.html#check_end', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.check_start': ('load.html#check_start', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.draw': ('load.html#draw', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.iter_hh': ('load.html#iter_hh', 'hh_nbdev/load.py'),
@@ -199,6 +200,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'hh_nbdev.transcript.BadRow.__init__': ('transcript.html#badrow.__init__', 'hh_nbdev/transcript.py'),
                                      'hh_nbdev.transcript.BadRow.__str__': ('transcript.html#badrow.__str__', 'hh_nbdev/transcript.py'),
                                      'hh_nbdev.transcript.BadRow.at': ('transcript.html#badrow.at', 'hh_nbdev/transcript.py'),
+                                     'hh_nbdev.transcript.check_names': ('transcript.html#check_names', 'hh_nbdev/transcript.py'),
                                      'hh_nbdev.transcript.flags_of': ('transcript.html#flags_of', 'hh_nbdev/transcript.py'),
+                                     'hh_nbdev.transcript.parse_line': ('transcript.html#parse_line', 'hh_nbdev/transcript.py'),
                                      'hh_nbdev.transcript.parse_row': ('transcript.html#parse_row', 'hh_nbdev/transcript.py'),
                                      'hh_nbdev.transcript.read_line': ('transcript.html#read_line', 'hh_nbdev/transcript.py')}}}

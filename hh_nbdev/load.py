@@ -15,11 +15,11 @@ from typing import Any, Literal, NamedTuple, overload
 from isal import igzip_threaded
 from isal.igzip_lib import IsalError
 from .files import OFFICIAL, SOURCES, BadFile, DataFile, find_files, kind_of
-from .transcript import BAD, FLAGS, SKIPS, BadRow, flags_of, parse_row, read_line
+from .transcript import BAD, FLAGS, SKIPS, BadRow, flags_of, parse_line
 
 # %% auto #0
-__all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'short', 'read_lines', 'check_start', 'FileReport', 'Table', 'Report', 'draw', 'HH',
-           'read_pairs', 'iter_hh', 'load_hh']
+__all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'short', 'read_lines', 'check_end', 'check_start', 'FileReport', 'Table', 'Report',
+           'draw', 'HH', 'read_pairs', 'iter_hh', 'load_hh']
 
 # %% ../nbs/02_load.ipynb #587bede0
 class Pair(NamedTuple):
@@ -81,13 +81,24 @@ def read_lines(
         try:
             with BufferedReader(igzip_threaded.open(raw).detach(), 1 << 16) if path.suffix == '.gz' else raw as f:
                 for n, line in enumerate(iter(partial(f.readline, MAX_LINE), b'')):
-                    if len(line) == MAX_LINE: raise BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is no HH file.')
+                    if not line.endswith(b'\n'): check_end(f, path, n, len(line))
                     yield line
+                check_end(f, path, n+1)
                 after = os.fstat(raw.fileno())
         except (EOFError, OSError, IsalError) as e:  # type: ignore[misc]  # its stub calls IsalError an object
             raise BadFile(f'{path}, after {n+1:,} lines: cannot unzip: {e}. The file is damaged; fetch it again.') from e
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise BadFile(f'{path} changed while it was read. Load again once it is complete.')
+
+def check_end(
+    f:BufferedReader,  # A file that gave no further line, or no more of this one
+    path:Path,         # Where it lies
+    n:int,             # The line that it is at, counted from 0
+    size:int=0         # How much of that line it gave, in bytes
+)->None:
+    "Raise unless this is the end of the file"
+    if size == MAX_LINE: raise BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is no HH file.')
+    if not getattr(f.raw, 'eof', True): raise RuntimeError(f'{path}, after {n:,} lines: the thread that began to read has ended, or was left behind by a fork. Begin anew here.')
 
 def check_start(
     path:Path  # A `.jsonl` or `.jsonl.gz` file
@@ -261,7 +272,7 @@ def read_pairs(
         if n == 0: line = line.removeprefix(b'\xef\xbb\xbf')  # a byte order mark is no part of the row
         if line.isspace(): continue
         count.read += 1
-        try: got = parse_row(*read_line(line), trim)
+        try: got = parse_line(line, trim)
         except BadRow as e:
             if on_bad == 'error': raise e.at(file.path, n) from None
             got = e.reason

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 from fastcore.basics import patch
 from .files import SOURCES, BadFile, DataFile, need, write_whole
-from .transcript import ASSISTANT, HUMAN, BadRow, parse_row, read_line
+from .transcript import ASSISTANT, HUMAN, BadRow, parse_line, parse_row
 from .load import COLUMNS, HH, FileReport, Pair, Report, draw, read_lines
 
 # %% auto #0
@@ -240,7 +240,7 @@ def file_rows(
     "Every row of one file, pair or not; raises `BadFile` or `BadRow`"
     for n, line in enumerate(read_lines(file.path)):
         if line.isspace(): continue
-        try: got = parse_row(*read_line(line), trim)
+        try: got = parse_line(line, trim)
         except BadRow as e: raise e.at(file.path, n) from None
         texts, reason = (('', '', ''), got) if isinstance(got, str) else (got, '')
         yield Pair(*texts, file.source, file.split, n)._asdict() | dict(skipped=reason)

@@ -4,12 +4,13 @@
 
 # %% ../nbs/01_transcript.ipynb #3855e881
 from __future__ import annotations
-import re
+import json, re
 from typing import Any
 import orjson
 
 # %% auto #0
-__all__ = ['HUMAN', 'ASSISTANT', 'SKIPS', 'BAD', 'FLAGS', 'ROLE', 'BadRow', 'parse_row', 'read_line', 'flags_of']
+__all__ = ['HUMAN', 'ASSISTANT', 'SKIPS', 'BAD', 'FLAGS', 'ROLE', 'BadRow', 'parse_row', 'read_line', 'parse_line', 'check_names',
+           'flags_of']
 
 # %% ../nbs/01_transcript.ipynb #16fd4e15
 HUMAN, ASSISTANT = '\n\nHuman:', '\n\nAssistant:'  # what begins a turn
@@ -92,6 +93,24 @@ def read_line(
     except KeyError as e: raise BadRow('missing field', sorted(row), e.args[0]) from None
     if len(row) > 2: raise BadRow('extra field', sorted(row))
     return chosen, rejected
+
+# %% ../nbs/01_transcript.ipynb #6bbf7202
+def parse_line(
+    line:bytes,     # One line of a JSON-lines file
+    trim:bool=True  # Strip white space at both ends of each text?
+)->tuple[str, str, str] | str:  # Instruction, chosen reply, rejected reply; or the reason, one of `SKIPS`
+    "The pair in a line of bytes, or the reason why there is none; raises `BadRow`"
+    got = parse_row(*read_line(line), trim)
+    if not isinstance(got, str) and line.count(b'"') != 8: check_names(line)
+    return got
+
+def check_names(
+    line:bytes  # One line of a JSON-lines file
+)->None:
+    "Raise `BadRow` if a name stands in the line's object twice"
+    if line.count(b'"') == 8 + line.count(b'\\"') and b'\\\\"' not in line: return  # all other quotes are inside texts
+    names = [name for name, _ in json.loads(line, object_pairs_hook=list)]
+    if len(names) > 2: raise BadRow('extra field', names)
 
 # %% ../nbs/01_transcript.ipynb #266df337
 FLAGS = {
