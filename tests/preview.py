@@ -38,11 +38,15 @@ def read(path):
     front = yaml.safe_load(cells[0]['source'].strip().strip('-'))
     return {'output-file': path.with_suffix('.html').name, **front}, cells[1:]
 
+def slug(heading):
+    "A heading's id, as Quarto makes it"
+    return re.sub(r'[^\w.-]+', '-', re.sub(r'<[^>]*>|&\w+;|["\',():?!]', '', heading).strip().lower()).lstrip('0123456789.-')
+
 def mend(html, names):
-    "Links from page to page, ids as nbdev's links spell them, and room to scroll where a table or a line is too wide"
+    "Links from page to page, headings that can be linked, and room to scroll where a table or a line is too wide"
     html = re.sub(r'href="(?:\./)?([\w.-]+)(?=["#])', lambda m: f'href="{names.get(m[1], m[1])}', html)
     html = re.sub(r'href="/(?=[\w.]+\.html)', 'href="', html)
-    html = re.sub(r'(<h\d id="|href="[\w.]*\.html#)([^"]+)', lambda m: m[1] + m[2].lower(), html)
+    html = re.sub(r'<h([2-6])>(.*?)</h', lambda m: f'<h{m[1]} id="{slug(m[2])}">{m[2]}</h', html)
     html = re.sub(r'<pre(?=[ >])', '<pre tabindex="0"', html)
     html = re.sub(r'<th[^>]*></th>', '<td></td>', html)
     return re.sub(r'(?s)<table.*?</table>', r'<div class="wide" tabindex="0">\g<0></div>', html)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from fastcore.docments import docments
 import hh_nbdev
+from preview import sidebar
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
@@ -34,6 +35,13 @@ def test_a_notebook_opens_with_a_title_and_a_promise(path):
     "In a cell of their own: nbdev makes the page's title and description of it, and drops the rest of that cell"
     title, promise, *rest = [o for o in cells(path, 'markdown')[0].split('\n') if o]
     assert title.startswith('# ') and promise.startswith('> ') and not rest
+
+def test_the_sidebar_holds_every_page():
+    assert sorted(o for _, o in sidebar()) == sorted(o.name for o in (ROOT/'nbs').iterdir() if o.suffix in ('.ipynb', '.md'))
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda o: o.stem)
+def test_a_page_that_shows_rows_warns_first(path):
+    if any('#| exec_doc' in o for o in cells(path, 'code')): assert cells(path, 'markdown')[1].startswith('**Content warning.**')
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda o: o.stem)
 def test_imports_stand_in_cells_of_their_own(path):
