@@ -9,17 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, BinaryIO, Literal, NamedTuple, overload
 from isal import igzip_threaded
 from isal.igzip_lib import IsalError
 from .files import OFFICIAL, SOURCES, BadFile, DataFile, find_files, kind_of
 from .transcript import BAD, FLAGS, SKIPS, BadRow, flags_of, parse_line
 
 # %% auto #0
-__all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'short', 'read_lines', 'check_end', 'check_start', 'FileReport', 'Table', 'Report',
-           'draw', 'HH', 'read_pairs', 'iter_hh', 'load_hh']
+__all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'short', 'Unzip', 'read_lines', 'check_start', 'FileReport', 'Table', 'Report', 'draw',
+           'HH', 'read_pairs', 'iter_hh', 'load_hh']
 
 # %% ../nbs/02_load.ipynb #587bede0
 class Pair(NamedTuple):
@@ -67,6 +67,24 @@ def short(
     "A text cut down to fit in a line"
     return repr(text if len(text) <= n else text[:n-1] + '…')
 
+# %% ../nbs/02_load.ipynb #5ee5a7e0
+class Unzip(RawIOBase):
+    "A gzipped file, unzipped ahead in a thread, up to its true end"
+    def __init__(self,
+        raw:BinaryIO  # The file
+    ): self.raw, self.unzipped = raw, igzip_threaded.open(raw).detach()
+
+    def readable(self)->bool: return True
+
+    def readinto(self, b:Any)->int:
+        n:int = self.unzipped.readinto(b)
+        if n or self.unzipped.eof: return n
+        raise RuntimeError(f'{self.raw.name}: the thread that began to read this has ended, or was left behind by a fork. Begin anew.')
+
+    def close(self)->None:
+        self.unzipped.close()
+        super().close()
+
 # %% ../nbs/02_load.ipynb #3950c0ac
 MAX_LINE = 4 << 20  # bytes; the longest line of the test files is 200 times shorter
 
@@ -79,26 +97,15 @@ def read_lines(
     with open(path, 'rb') as raw:
         before = os.fstat(raw.fileno())
         try:
-            with BufferedReader(igzip_threaded.open(raw).detach(), 1 << 16) if path.suffix == '.gz' else raw as f:
+            with BufferedReader(Unzip(raw), 1 << 16) if path.suffix == '.gz' else raw as f:
                 for n, line in enumerate(iter(partial(f.readline, MAX_LINE), b'')):
-                    if not line.endswith(b'\n'): check_end(f, path, n, len(line))
+                    if len(line) == MAX_LINE: raise BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is no HH file.')
                     yield line
-                check_end(f, path, n+1)
                 after = os.fstat(raw.fileno())
         except (EOFError, OSError, IsalError) as e:  # type: ignore[misc]  # its stub calls IsalError an object
             raise BadFile(f'{path}, after {n+1:,} lines: cannot unzip: {e}. The file is damaged; fetch it again.') from e
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise BadFile(f'{path} changed while it was read. Load again once it is complete.')
-
-def check_end(
-    f:BufferedReader,  # A file that gave no further line, or no more of this one
-    path:Path,         # Where it lies
-    n:int,             # The line that it is at, counted from 0
-    size:int=0         # How much of that line it gave, in bytes
-)->None:
-    "Raise unless this is the end of the file"
-    if size == MAX_LINE: raise BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is no HH file.')
-    if not getattr(f.raw, 'eof', True): raise RuntimeError(f'{path}, after {n:,} lines: the thread that began to read has ended, or was left behind by a fork. Begin anew here.')
 
 def check_start(
     path:Path  # A `.jsonl` or `.jsonl.gz` file
