@@ -100,7 +100,8 @@ def parse_line(
     trim:bool=True  # Strip white space at both ends of each text?
 )->tuple[str, str, str] | str:  # Instruction, chosen reply, rejected reply; or the reason, one of `SKIPS`
     "The pair in a line of bytes, or the reason why there is none; raises `BadRow`"
-    got = parse_row(*read_line(line), trim)
+    chosen, rejected = read_line(line)
+    got = parse_row(chosen, rejected, trim)
     if not isinstance(got, str) and line.count(b'"') != 8: check_names(line)
     return got
 
