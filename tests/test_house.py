@@ -15,7 +15,7 @@ def cells(path, kind):
     return [''.join(o['source']) for o in json.loads(path.read_text())['cells'] if o['cell_type'] == kind]
 
 def public(module):
-    "The public functions, classes and methods that a module defines"
+    "The public functions, classes and methods that a module defines; what overrides a method is described where that is"
     mod = importlib.import_module(f'hh_nbdev.{module}')
     for name in mod.__all__:
         o = getattr(mod, name)
@@ -23,7 +23,7 @@ def public(module):
         yield name, o
         if inspect.isclass(o):
             for k, v in vars(o).items():
-                if not k.startswith('_') and inspect.isfunction(getattr(v, 'fget', v)): yield f'{name}.{k}', getattr(v, 'fget', v)
+                if not (k.startswith('_') or any(hasattr(b, k) for b in o.__bases__)) and inspect.isfunction(getattr(v, 'fget', v)): yield f'{name}.{k}', getattr(v, 'fget', v)
 
 @pytest.mark.parametrize('path', MODULES, ids=lambda o: o.stem)
 def test_each_module_has_a_notebook_that_exports_there(path):
