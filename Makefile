@@ -58,13 +58,15 @@ bench: $(VENV)/.bench  ## the loader beside other ways to read the same files
 clean:                 ## everything that was made here, .venv too
 	rm -rf $(VENV) .gitconfig _docs _preview _proc build dist *.egg-info .coverage* .hypothesis .*_cache nbs/nbdev.yml
 
-release: $(VENV)/.dev  ## for maintainers: all checks, then tag the version and upload it
+release: $(VENV)/.dev  ## for maintainers: all checks, then tag the version, push it and upload it
 	git diff --exit-code --stat HEAD
+	@! grep -n 'not released' CHANGELOG.md || { echo 'Put the date into CHANGELOG.md and commit'; exit 1; }
 	.ci/run
+	rm -rf dist && $(RUN) python -m build
 	git tag -a -m release v$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' hh_nbdev/__init__.py)
 	git push --follow-tags
 	$(VENV)/bin/python -m pip install --quiet twine
-	$(RUN) nbdev-pypi
+	$(VENV)/bin/twine upload dist/*
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(NEEDS)".split("."))))' || \
