@@ -43,10 +43,12 @@ def slug(heading):
     return re.sub(r'[^\w.-]+', '-', re.sub(r'<[^>]*>|&\w+;|["\',():?!]', '', heading).strip().lower()).lstrip('0123456789.-')
 
 def mend(html, names):
-    "Links from page to page, headings that can be linked, and room to scroll where a table or a line is too wide"
+    "Links from page to page and within one, and room to scroll where a table or a line is too wide"
     html = re.sub(r'href="(?:\./)?([\w.-]+)(?=["#])', lambda m: f'href="{names.get(m[1], m[1])}', html)
     html = re.sub(r'href="/(?=[\w.]+\.html)', 'href="', html)
     html = re.sub(r'<h([2-6])>(.*?)</h', lambda m: f'<h{m[1]} id="{slug(m[2])}">{m[2]}</h', html)
+    parts = ''.join(f'<li><a href="#{id}">{text}</a></li>' for id, text in re.findall(r'<h2 id="(.*?)">(.*?)</h2>', html.partition('<nav')[0]))
+    html = re.sub(r'aria-current="page">.*?</a>', lambda m: f'{m[0]}<ul>{parts}</ul>', html) if parts else html
     html = re.sub(r'<pre(?=[ >])', '<pre tabindex="0"', html)
     html = re.sub(r'<th[^>]*></th>', '<td></td>', html)
     return re.sub(r'(?s)<table.*?</table>', r'<div class="wide" tabindex="0">\g<0></div>', html)
