@@ -98,7 +98,7 @@ def test_rows_that_nobody_would_write(tmp_path, batches, lines):
 
 
 A, B = (json.dumps(f'{HUMAN} a{ASSISTANT} {o}').encode() for o in ('b', 'c"\\'))
-TWICE = [b'1', b'"x"', b'"\\\\"', b'[{"chosen": "\\""}]', b'{"": {}}']
+TWICE = [b'1', b'"x"', b'"\\\\"', b'[{"chosen": "\\""}]', b'{"": {}}', b'[' * 1010 + b']' * 1010]
 
 @pytest.mark.parametrize('lost', TWICE, ids=lambda o: o[:20].decode())
 def test_a_pair_from_a_line_that_has_a_field_twice_is_refused(lost):
