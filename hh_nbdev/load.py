@@ -60,6 +60,7 @@ class Pair(NamedTuple):
 
 COLUMNS = (*Pair._fields, 'kind', 'id', 'flags')
 
+# %% ../nbs/02_load.ipynb #5a1e07c2
 def short(
     text:str,   # Any text
     n:int=40    # Characters to keep

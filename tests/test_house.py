@@ -51,6 +51,13 @@ def test_imports_stand_in_cells_of_their_own(path):
         kinds = {isinstance(o, (ast.Import, ast.ImportFrom)) for o in ast.parse(source).body}
         assert len(kinds) <= 1, source
 
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda o: o.stem)
+def test_the_page_needs_nothing_optional(path):
+    "Where a notebook exports something, nbdev runs each cell with an import as it prepares the page: use `need` there"
+    code = cells(path, 'code')
+    if any(o.startswith('#| export') for o in code):
+        assert not [o for o in code if re.match(r'#\| (train|ray|slow)', o) and re.search(r'^\s*(import|from) ', o, re.M)]
+
 @pytest.mark.parametrize('module', [o.stem for o in MODULES])
 def test_public_names_say_what_they_take_and_give(module):
     for name, o in public(module):
