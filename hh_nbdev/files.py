@@ -73,6 +73,7 @@ class DataFile(NamedTuple):
     origin: str  # 'path', 'HH_DATA', 'cluster', 'cache', 'download' or 'sample'
     official: bool  # byte for byte the file that Anthropic released?
 
+# %% ../nbs/00_files.ipynb #1fa8635f
 def names_of(
     source:str,  # One of `SOURCES`
     split:str    # 'train' or 'test'
@@ -85,9 +86,11 @@ def names_of(
 class DataNotFound(FileNotFoundError):
     "The files are not where we looked; the message says where that was, and what to do"
 
+# %% ../nbs/00_files.ipynb #3b12df8b
 class BadFile(ValueError):
     "A file that is damaged, or is not what its name says; the message says what to do"
 
+# %% ../nbs/00_files.ipynb #ff60fe1a
 def same_text(
     a:Path,  # A file, gzipped or not
     b:Path   # Another
@@ -97,6 +100,7 @@ def same_text(
         with (gzip.open(p) if p.suffix == '.gz' else open(p, 'rb')) as f: yield from iter(lambda: f.read(1<<20), b'')
     return all(x == y for x, y in zip_longest(blocks(a), blocks(b)))
 
+# %% ../nbs/00_files.ipynb #5b359c2a
 def find_in(
     root:Path,              # The folder
     split:str,              # 'train' or 'test'
@@ -183,6 +187,7 @@ def hub_download(
         why = (str(e).strip() or 'no answer within 10 seconds').splitlines()[0]
         raise DataNotFound(f'{name} cannot be downloaded from {constants.ENDPOINT} ({type(e).__name__}: {why})') from e
 
+# %% ../nbs/00_files.ipynb #371c4508
 def discard(
     path:Path # A file in the Hugging Face cache
 )->None:

@@ -108,6 +108,7 @@ def read_lines(
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise BadFile(f'{path} changed while it was read. Load again once it is complete.')
 
+# %% ../nbs/02_load.ipynb #f3979565
 def check_start(
     path:Path  # A `.jsonl` or `.jsonl.gz` file
 )->None:
@@ -159,6 +160,7 @@ class Table:
         head, *body = (f'| {" | ".join(row)} |' for row in self.table())
         return '\n'.join([head, '|---|' + '---:|' * (head.count('|') - 2), *body])
 
+# %% ../nbs/02_load.ipynb #e23dca6c
 class Report(Table, list[FileReport]):
     "What became of every row: one `FileReport` a file, and the sums"
     @property

@@ -65,6 +65,7 @@ class Run(NamedTuple):
     text: str
     differs: bool=False  # Does the other text lack it?
 
+# %% ../nbs/03_look.ipynb #d868e5db
 MIN_SHARED = .25
 
 def compare(
@@ -126,6 +127,7 @@ def inert(
     "A text as HTML on one line, without a sign that HTML or Markdown could take as its own"
     return escape(visible(text)).replace('\n', '&#10;').replace('`', '&#96;')
 
+# %% ../nbs/03_look.ipynb #97ba3263
 def text_html(
     runs:list[Run] # A text in runs
 )->str:            # HTML; without its tags and summary it is the text, made visible
@@ -136,6 +138,7 @@ def text_html(
     more = f'<details><summary>{sum(len(o.text) for o in rest):,} more characters</summary>{inline(rest)}</details>' if rest else ''
     return inline(head) + more or '<i>empty</i>'
 
+# %% ../nbs/03_look.ipynb #8a6ba2a2
 def as_html(
     instruction:str,          # The human message
     sides:Mapping[str, str],  # Two replies by name, such as 'chosen' and 'rejected'
@@ -149,6 +152,7 @@ def as_html(
     parts = ''.join(f'<div class="hh-{inert(k)}"><dt>{inert(k)}</dt><dd dir="auto">{text_html(o)}</dd></div>' for k, o in texts.items())
     return f'<div class="hh-pair tex2jax_ignore mathjax_ignore">{STYLE}<p class="hh-head">{head}</p><dl>{parts}</dl></div>'
 
+# %% ../nbs/03_look.ipynb #63e31dcc
 def legend(
     runs:tuple[list[Run], list[Run]], # Two texts compared
     mark:str                          # How marked words look
@@ -163,6 +167,7 @@ def notes(
     "What to know of a pair besides its texts"
     return [pair.kind, *(f'{o}: {FLAGS[o]}' for o in pair.flags)]
 
+# %% ../nbs/03_look.ipynb #dfb03611
 def pair_html(
     pair:Pair # A pair
 )->str:       # One block of HTML
@@ -182,6 +187,7 @@ def hh_html(
     return (f'<div class="tex2jax_ignore mathjax_ignore" style="overflow-wrap: anywhere"><p>{len(hh):,} pairs{f" ({inert(counts)})" if counts else ""}</p>'
             f'{"".join(map(row, hh[:n]))}{more}</div>')
 
+# %% ../nbs/03_look.ipynb #73306a3d
 @patch
 def _repr_html_(self:Pair | HH)->str: return pair_html(self) if isinstance(self, Pair) else hh_html(self)
 
@@ -227,6 +233,7 @@ def console(
     from rich.console import Console
     return Console(width=width, markup=False, highlight=False, emoji=False, force_jupyter=False)
 
+# %% ../nbs/03_look.ipynb #f272dba2
 def show(
     pairs:Pair | Iterable[Pair], # One pair, or several
     full:bool=False,             # Show long texts in full?

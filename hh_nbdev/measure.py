@@ -35,12 +35,14 @@ def read_rows(
     "All rows as they stand in the files, whether they are pairs or not"
     return {f.source: [read_line(o) for o in read_lines(f.path) if o.strip()] for f in find_files(path, split, sources, download)}
 
+# %% ../nbs/04_measure.ipynb #d9c1cd5c
 class Continued(NamedTuple):
     "A row whose conversation goes on in another row"
     shorter: int  # the row
     side: str     # 'chosen' or 'rejected': the side of it that goes on
     longer: int   # the row in which it goes on
 
+# %% ../nbs/04_measure.ipynb #90f86937
 def continued(
     rows:Sequence[tuple[str, str]]  # The chosen and the rejected transcript of each row of a file
 )->list[Continued]:                 # In the order of the longer rows
@@ -56,6 +58,7 @@ def continued(
                     if i != j: res[Continued(i, side, j)] = None
     return list(res)
 
+# %% ../nbs/04_measure.ipynb #ef697188
 def continuations(
     path:str | Path | None=None,    # The folder; None looks where `find_files` says
     split:str='train',              # 'train' or 'test'
@@ -72,6 +75,7 @@ def words(
     "Words: runs without white space"
     return len(text.split())
 
+# %% ../nbs/04_measure.ipynb #ba9f1b75
 def length(
     text:str  # A reply
 )->float:     # In doublings
@@ -229,6 +233,7 @@ class Measures:
         "The pairs of one collection"
         return self.where(self.source == source)
 
+# %% ../nbs/04_measure.ipynb #96c44951
 def measure(
     hh:HH,  # The pairs
     features:Mapping[str, Callable[[str], float]]=FEATURES # What to measure
@@ -251,6 +256,7 @@ class Interval(NamedTuple):
     def __format__(self, spec:str)->str:
         return f'{format(self.value, spec)} [{format(self.low, spec)}, {format(self.high, spec)}]' if spec else repr(self)
 
+# %% ../nbs/04_measure.ipynb #d88591ed
 def interval(
     values:Array,      # A number for each pair
     group:Array,       # The conversation of each pair
@@ -301,6 +307,7 @@ def fit(
     side = np.arange(len(x)) % 2 == 0
     return linear.LogisticRegression(fit_intercept=False, solver='newton-cholesky').fit(np.where(side[:, None], x, -x), side, weight).coef_[0]
 
+# %% ../nbs/04_measure.ipynb #448b5cde
 def held_out(
     m:Measures,          # The pairs
     names:Sequence[str], # Features to use
@@ -315,6 +322,7 @@ def held_out(
         score[unseen] = x[unseen] @ fit(x[learn])
     return np.where(abs(score) < 1e-9, .5, score > 0)
 
+# %% ../nbs/04_measure.ipynb #30c826d4
 def weights(
     m:Measures,          # Pairs to learn from
     names:Sequence[str], # Features to use
@@ -377,6 +385,7 @@ def to_judge(
     all = [(o.id, side) for o in hh for side in ('chosen', 'rejected') if FEATURES[name](getattr(o, side)) == found]
     return [all[i] for i in draw(n, len(all), seed)]
 
+# %% ../nbs/04_measure.ipynb #061bad79
 def read_verdicts(
     path:str | Path  # A JSON-lines file
 )->list[dict[str, Any]]: # One for each line
@@ -402,6 +411,7 @@ class Plot:
         "Write the picture to a file"
         with write_whole(path, force=True) as part: part.write_bytes(self.png)
 
+# %% ../nbs/04_measure.ipynb #fdb39f53
 STYLE = {'harmless-base': ('#b3202a', 'o'), 'helpful-base': ('#0067a5', 's'), 'helpful-online': ('#b26a00', '^'), 'helpful-rejection-sampled': ('#00796b', 'D')}
 
 def dots(

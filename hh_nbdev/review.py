@@ -88,6 +88,7 @@ def open_verdicts(
     except OSError as e: raise OSError(e.errno, f'cannot write {file}: {e.strerror}. Choose a place that can be written') from e
     return verdicts
 
+# %% ../nbs/06_review.ipynb #d7603ad6
 def append(
     file:Path,   # A file
     line:bytes,  # To be added
@@ -116,6 +117,7 @@ class Blind(NamedTuple):
         "What the reader is asked"
         return QUESTIONS[self.kind]
 
+# %% ../nbs/06_review.ipynb #926d2ddd
 def at_a(
     id:str,   # A pair's id
     seed:int  # The review's
@@ -271,6 +273,7 @@ def last_verdicts(
     if torn: warnings.warn(f'{file}: the last line is damaged and left out. A Review of this file sets it aside.', stacklevel=3)
     return {o.id: o for o in verdicts}
 
+# %% ../nbs/06_review.ipynb #56e75433
 def agreement(
     file:str|Path,     # A verdict file
     hh:Iterable[Pair]  # Pairs, those of the file among them
@@ -290,6 +293,7 @@ class Kappa(NamedTuple):
     observed: float # the share of pairs with the same verdict
     expected: float # that share if both kept to their habits and knew nothing of the pairs
 
+# %% ../nbs/06_review.ipynb #9b0c6390
 def kappa(
     file1:str|Path, # One reader's verdicts
     file2:str|Path  # Another's
@@ -314,6 +318,7 @@ def read_line(
     if not line: raise EOFError
     return line.strip()
 
+# %% ../nbs/06_review.ipynb #f619719a
 def read_key(
     prompt:str # Shown first
 )->str:        # In lower case; raises `EOFError` at the end of the input
@@ -330,6 +335,7 @@ def read_key(
     print(key if key.isascii() and key.isprintable() else '')
     return key
 
+# %% ../nbs/06_review.ipynb #32e9a187
 def review_terminal(
     review:Review # To begin, or to go on with
 )->None:
@@ -342,6 +348,7 @@ def review_terminal(
     console.print(review)
     if not review.left: console.print(review.result(), soft_wrap=True)
 
+# %% ../nbs/06_review.ipynb #f3feca3a
 def ask(
     review:Review, # It has a current pair
     console:Any    # The `rich` console to show it on
