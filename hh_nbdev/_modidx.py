@@ -204,7 +204,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'hh_nbdev.transcript.BadRow.__init__': ('transcript.html#badrow.__init__', 'hh_nbdev/transcript.py'),
                                      'hh_nbdev.transcript.BadRow.__str__': ('transcript.html#badrow.__str__', 'hh_nbdev/transcript.py'),
                                      'hh_nbdev.transcript.BadRow.at': ('transcript.html#badrow.at', 'hh_nbdev/transcript.py'),
-                                     'hh_nbdev.transcript.check_names': ('transcript.html#check_names', 'hh_nbdev/transcript.py'),
                                      'hh_nbdev.transcript.flags_of': ('transcript.html#flags_of', 'hh_nbdev/transcript.py'),
                                      'hh_nbdev.transcript.parse_line': ('transcript.html#parse_line', 'hh_nbdev/transcript.py'),
                                      'hh_nbdev.transcript.parse_row': ('transcript.html#parse_row', 'hh_nbdev/transcript.py'),
