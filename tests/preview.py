@@ -48,7 +48,7 @@ def mend(html, names):
     html = re.sub(r'href="/(?=[\w.]+\.html)', 'href="', html)
     html = re.sub(r'<h([2-6])>(.*?)</h', lambda m: f'<h{m[1]} id="{slug(m[2])}">{m[2]}</h', html)
     parts = ''.join(f'<li><a href="#{id}">{text}</a></li>' for id, text in re.findall(r'<h2 id="(.*?)">(.*?)</h2>', html.partition('<nav')[0]))
-    html = re.sub(r'aria-current="page">.*?</a>', lambda m: f'{m[0]}<ul>{parts}</ul>', html) if parts else html
+    html = re.sub(r'<a[^>]* aria-current="page".*?</a>', lambda m: f'{m[0]}<ul>{parts}</ul>', html) if parts else html
     html = re.sub(r'<pre(?=[ >])', '<pre tabindex="0"', html)
     html = re.sub(r'<th[^>]*></th>', '<td></td>', html)
     return re.sub(r'(?s)<table.*?</table>', r'<div class="wide" tabindex="0">\g<0></div>', html)

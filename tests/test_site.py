@@ -67,7 +67,7 @@ def test_in_a_browser(site, browser, width, scheme):
     browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', dict(width=width, height=800, deviceScaleFactor=1, mobile=width < 500))
     for name in site[1]:
         browser.get((site[0]/name).as_uri())
-        wide, loaded = browser.execute_script("return [document.documentElement.scrollWidth, performance.getEntriesByType('resource').map(o => o.name)]")
+        wide, loaded = browser.execute_script("document.querySelectorAll('details').forEach(o => o.open = true); return [document.documentElement.scrollWidth, performance.getEntriesByType('resource').map(o => o.name)]")
         axe = Axe(browser)
         axe.inject()
         found = axe.run(options={'resultTypes': ['violations']})['violations']
