@@ -51,12 +51,12 @@ def mend(html, names):
     html = re.sub(r'<a[^>]* aria-current="page".*?</a>', lambda m: f'{m[0]}<ul>{parts}</ul>', html) if parts else html
     html = re.sub(r'<pre(?=[ >])', '<pre tabindex="0"', html)
     html = re.sub(r'<th[^>]*></th>', '<td></td>', html)
-    return re.sub(r'(?s)<table.*?</table>', r'<div class="wide" tabindex="0">\g<0></div>', html)
+    return re.sub(r'<p>(<img[^>]*>)</p>|(?s:(<table.*?</table>))', lambda m: f'<div class="wide" tabindex="0">{m[1] or m[2]}</div>', html)
 
 def build(out):
     "Write all pages to the folder `out`"
     source = ROOT/proc_nbs(force=True)
-    pages = [(section, file, *read(source/file)) for section, file in sidebar() if (source/file).exists()]
+    pages = [(section, file, *read(source/file)) for section, file in sidebar()]
     names = {file: front['output-file'] for _, file, front, _ in pages}
     maker = HTMLExporter(template_file=str(ROOT/'tests/preview.j2'), exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True)
     shutil.rmtree(out, ignore_errors=True)
