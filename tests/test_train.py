@@ -1,7 +1,7 @@
 "From pairs to training: splits, texts, tables and files, TRL's trainers, and Ray beside the loader"
 import gzip, io, json, logging, os, signal, subprocess, sys, warnings
 from collections import Counter
-from itertools import chain, cycle, islice
+from itertools import chain, islice
 from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
@@ -241,7 +241,7 @@ def ray():
     pytest.importorskip('ray.data')
     for left in 2, 1, 0:
         try: ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level='ERROR')
-        except Exception:  # a busy machine: Ray gives its own processes 30 seconds to start
+        except Exception:  # noqa: PERF203  # a busy machine: Ray gives its own processes 30 seconds to start
             ray.shutdown()
             if not left: raise
         else: break
