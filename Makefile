@@ -16,7 +16,7 @@ export HH_DATA
 REAL := $(shell ls "$(HH_DATA)"/*/test.jsonl.gz >/dev/null 2>&1 && echo real)
 endif
 
-.PHONY: help look test lab docs readme bench clean release
+.PHONY: help look test coverage lab docs readme bench clean release
 
 help:                  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
@@ -33,6 +33,9 @@ endif
 	  [ "$$before" = "$$(state)" ] || { echo 'Notebooks or modules were not as nbdev leaves them; now they are.'; [ -z "$$CI" ]; }
 	$(RUN) nbdev-test --flags '$(REAL)'
 	$(RUN) pytest -m 'not slow$(if $(REAL),, and not real)'
+
+coverage: $(VENV)/.dev ## the lines and branches that the notebooks' tests and pytest reach, in some 15 minutes
+	@$(RUN) python tests/cover.py $(REAL)
 
 # The hooks' home is .venv, so that nothing outside it changes, and they name its commands in full, so that git
 # finds them from any shell.
