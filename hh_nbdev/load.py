@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, overload
 from isal import igzip_threaded
 from isal.igzip_lib import IsalError
 from .files import OFFICIAL, SOURCES, BadFile, DataFile, find_files, kind_of
@@ -72,15 +72,15 @@ def short(
 class Unzip(RawIOBase):
     "A gzipped file, unzipped ahead in a thread, up to its true end"
     def __init__(self,
-        raw:BinaryIO  # The file
-    ): self.raw, self.unzipped = raw, igzip_threaded.open(raw).detach()
+        unzipped:Any  # isal's reader, without its buffer
+    ): self.unzipped = unzipped
 
     def readable(self)->bool: return True
 
     def readinto(self, b:Any)->int:
         n:int = self.unzipped.readinto(b)
         if n or self.unzipped.eof: return n
-        raise RuntimeError(f'{self.raw.name}: the thread that began to read this has ended, or was left behind by a fork. Begin anew.')
+        raise RuntimeError(f'{self.unzipped.raw.name}: the thread that began to read this has ended, or was left behind by a fork. Begin anew.')
 
     def close(self)->None:
         self.unzipped.close()
@@ -98,7 +98,7 @@ def read_lines(
     with open(path, 'rb') as raw:
         before = os.fstat(raw.fileno())
         try:
-            with BufferedReader(Unzip(raw), 1 << 16) if path.suffix == '.gz' else raw as f:
+            with BufferedReader(Unzip(igzip_threaded.open(raw).detach()), 1 << 16) if path.suffix == '.gz' else raw as f:
                 for n, line in enumerate(iter(partial(f.readline, MAX_LINE), b'')):
                     if len(line) == MAX_LINE: raise BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is no HH file.')
                     yield line
