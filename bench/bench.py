@@ -315,8 +315,8 @@ if __name__ == '__main__':
     else:
         res = measure(int((sys.argv[1:] or [7])[0]))
         python = '.'.join(res['python'].split('.')[:2])
-        results = {**(json.loads(RESULTS.read_text()) if RESULTS.exists() else {}), python: res}
-        RESULTS.write_text(re.sub(r'\n {4,}', ' ', json.dumps(results, indent=1, ensure_ascii=False)) + '\n')  # a line for each list
+        results = {**(json.loads(RESULTS.read_text(encoding='utf-8')) if RESULTS.exists() else {}), python: res}
+        RESULTS.write_text(re.sub(r'\n {4,}', ' ', json.dumps(results, indent=1, ensure_ascii=False)) + '\n', encoding='utf-8')  # a line for each list
         try: plot(res, PLOT)
         except ModuleNotFoundError as e: print(f'no plot: no module {e.name}')
         print(f'Python {res["python"]}, {res["system"]}, {sum(res["corpus"]["zipped"].values())/1e6:.1f} MB of gzip made from: {res["corpus"]["origin"]}\n\n{table(res)}\n\n{aims_table(res)}')
