@@ -101,7 +101,7 @@ def read_lines(
             with BufferedReader(Unzip(igzip_threaded.open(raw).detach()), 1 << 16) if path.suffix == '.gz' else raw as f:
                 for n, line in enumerate(iter(partial(f.readline, MAX_LINE), b'')):
                     if len(line) == MAX_LINE: raise BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is no HH file.')
-                    yield line
+                    yield line if n else line.removeprefix(b'\xef\xbb\xbf')  # a byte order mark is no part of the first row
                 after = os.fstat(raw.fileno())
         except (EOFError, OSError, IsalError) as e:  # type: ignore[misc]  # its stub calls IsalError an object
             raise BadFile(f'{path}, after {n+1:,} lines: cannot unzip: {e}. The file is damaged; fetch it again.') from e
@@ -279,7 +279,6 @@ def read_pairs(
 )->Iterator[Pair]:            # The file's pairs, in order
     "The pairs of one file, one at a time"
     for n, line in enumerate(read_lines(file.path)):
-        if n == 0: line = line.removeprefix(b'\xef\xbb\xbf')  # a byte order mark is no part of the row
         if line.isspace(): continue
         count.read += 1
         try: got = parse_line(line, trim)

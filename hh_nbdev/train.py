@@ -239,7 +239,6 @@ def file_rows(
 )->Iterator[dict[str, Any]]:  # One dict a row: the fields of a `Pair`, and 'skipped' with the reason or ''
     "Every row of one file, pair or not; raises `BadFile` or `BadRow`"
     for n, line in enumerate(read_lines(file.path)):
-        if n == 0: line = line.removeprefix(b'\xef\xbb\xbf')  # a byte order mark is no part of the row
         if line.isspace(): continue
         try: got = parse_line(line, trim)
         except BadRow as e: raise e.at(file.path, n) from None
