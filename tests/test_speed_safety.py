@@ -20,7 +20,13 @@ def big(tmp_path_factory):
             for i in range(4): f.write('\n'.join(rows[n*100 + i:]) + '\n')
     return folder
 
-def alone(): return threading.active_count() == 1 and not multiprocessing.active_children()
+@pytest.fixture(autouse=True)
+def others():
+    "Threads and processes that earlier tests of other things have left are not ours"
+    global OTHERS
+    OTHERS = {*threading.enumerate(), *multiprocessing.active_children()}
+
+def alone(): return {*threading.enumerate(), *multiprocessing.active_children()} <= OTHERS
 
 # Nothing is left behind
 
