@@ -66,7 +66,9 @@ def test_ctrl_c(big):
         p.send_signal(signal.SIGINT)
         _, says = p.communicate(timeout=60)
         took.append(time.perf_counter() - begun)
-        assert p.returncode == -signal.SIGINT and says.count('Traceback') == 1 and says.rstrip().endswith('KeyboardInterrupt'), says
+        assert p.returncode == -signal.SIGINT and says.rstrip().endswith('KeyboardInterrupt'), says
+        # None of a thread's, none in a destructor; "During handling" is Python's own, where it came inside an `except` of pathlib's
+        assert says.count('Traceback') == 1 + says.count('During handling of the above exception'), says
     assert min(took) < 1  # seconds; others may keep the machine busy now and then
 
 # Side by side
