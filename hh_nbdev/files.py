@@ -108,7 +108,9 @@ def find_in(
     origin:str              # Noted in each `DataFile`
 )->list[DataFile]:          # One for each of `sources`
     "The files in a folder; two that claim to be the same collection must agree"
-    if not root.is_dir(): raise DataNotFound(f'{root} is {"a file, not a folder" if root.exists() else "no folder"}. Give the folder that holds {names_of(SOURCES[0], split)[0]}.')
+    if not root.is_dir():
+        what = 'a file, not a folder' if root.exists() else 'no folder'
+        raise DataNotFound(f'{root} is {what}. Give the folder that holds {names_of(SOURCES[0], split)[0]}.')
     res = []
     for source in sources:
         found = [root/o for o in names_of(source, split) if (root/o).exists()]
@@ -168,7 +170,8 @@ def fetch(
     try: discard(path)
     except OSError as e: done = f'It could not be removed ({e}): remove it, and load again.'
     else: done = 'It has been removed; load again to fetch it anew.'
-    raise BadFile(f'{name} from {"the cache" if origin == "cache" else constants.ENDPOINT} is not the file that Anthropic released: its size or digest is wrong. {done}')
+    where = 'the cache' if origin == 'cache' else constants.ENDPOINT
+    raise BadFile(f'{name} from {where} is not the file that Anthropic released: its size or digest is wrong. {done}')
 
 # %% ../nbs/00_files.ipynb #0151c09d
 def hub_download(
@@ -176,16 +179,17 @@ def hub_download(
 )->Path:     # Where it lies in the Hugging Face cache
     "Download a file with a progress bar; whatever goes wrong, raises `DataNotFound` in bounded time"
     from multiprocessing.pool import ThreadPool
-    from unittest.mock import patch
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+    before = constants.HF_HUB_DISABLE_XET
     try:
         url = hf_hub_url(REPO, name, repo_type='dataset', revision=REVISION)
         with ThreadPool(1) as pool: pool.apply_async(get_hf_file_metadata, (url,), dict(timeout=5, token=False)).get(10)
-        with patch.object(constants, 'HF_HUB_DISABLE_XET', True):  # plain HTTP resumes, and gives up in time
-            return Path(hf_hub_download(REPO, name, repo_type='dataset', revision=REVISION, token=False))  # public: no token needed
+        constants.HF_HUB_DISABLE_XET = True  # plain HTTP resumes, and gives up in time; there is no argument for it
+        return Path(hf_hub_download(REPO, name, repo_type='dataset', revision=REVISION, token=False))  # public: no token needed
     except Exception as e:  # the client's errors share no base class
         why = (str(e).strip() or 'no answer within 10 seconds').splitlines()[0]
         raise DataNotFound(f'{name} cannot be downloaded from {constants.ENDPOINT} ({type(e).__name__}: {why})') from e
+    finally: constants.HF_HUB_DISABLE_XET = before
 
 # %% ../nbs/00_files.ipynb #371c4508
 def discard(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 from isal import igzip_threaded
 from isal.igzip_lib import IsalError
 from .files import OFFICIAL, SOURCES, BadFile, DataFile, find_files, kind_of
@@ -139,10 +139,11 @@ class FileReport:
     def check(self)->None:
         "Raise unless every row is accounted for"
         lost = self.read - self.kept - sum(self.skipped.values())
-        if lost: raise RuntimeError(f'{self.file.path}: {lost} of {self.read} rows unaccounted for. This is a bug in hh_nbdev: please report it.')
+        def bug(what:str)->RuntimeError: return RuntimeError(f'{self.file.path}: {what}. This is a bug in hh_nbdev: please report it.')
+        if lost: raise bug(f'{lost} of {self.read} rows unaccounted for')
         if not self.read: raise BadFile(f'{self.file.path} holds no rows. Fetch it again.')
         known = OFFICIAL[self.file.source, self.file.split].rows
-        if self.file.official and self.read != known: raise RuntimeError(f'{self.file.path}: read {self.read} rows of {known}. This is a bug in hh_nbdev: please report it.')
+        if self.file.official and self.read != known: raise bug(f'read {self.read} rows of {known}')
 
 # %% ../nbs/02_load.ipynb #f6c6d221
 class Table:
@@ -228,6 +229,9 @@ class HH(Sequence[Pair]):
         return [getattr(o, i) for o in self.pairs]
 
     def __reduce__(self)->tuple[Any, ...]: return HH, (self.pairs, self.report)
+
+    if TYPE_CHECKING:  # `look` and `train` patch methods in, which a type checker does not see
+        def __getattr__(self, name:str)->Any: ...
 
     def __repr__(self)->str:
         counts = ', '.join(f'{n:,} {o}' for o, n in Counter(self['source']).items())

@@ -133,7 +133,7 @@ def text_html(
 )->str:            # HTML; without its tags and summary it is the text, made visible
     "A text as HTML, folded if it is long"
     def inline(runs:list[Run])->str:
-        return ''.join(f'<mark>{o}</mark>' if differs else o for text, differs in runs for o in [inert(text)])
+        return ''.join(f'<mark>{inert(text)}</mark>' if differs else inert(text) for text, differs in runs)
     head, rest = fold(runs)
     more = f'<details><summary>{sum(len(o.text) for o in rest):,} more characters</summary>{inline(rest)}</details>' if rest else ''
     return inline(head) + more or '<i>empty</i>'

@@ -20,7 +20,7 @@ __all__ = ['Array', 'REFUSES', 'APOLOGISES', 'UNSURE', 'AGREES', 'HEDGES', 'ITEM
            'STYLE', 'read_rows', 'Continued', 'continued', 'continuations', 'words', 'length', 'phrases', 'refuses',
            'apologises', 'asks_back', 'unsure', 'agrees', 'hedges', 'lists', 'numbers', 'second_person', 'warns',
            'Measures', 'measure', 'Interval', 'interval', 'leans', 'wilson', 'fit', 'held_out', 'weights', 'oddities',
-           'related', 'to_judge', 'read_verdicts', 'Plot', 'dots', 'Figures']
+           'related', 'to_judge', 'read_judgements', 'Plot', 'dots', 'Figures']
 
 # %% ../nbs/04_measure.ipynb #f78379f3
 Array: TypeAlias = Any  # a numpy array
@@ -386,7 +386,7 @@ def to_judge(
     return [all[i] for i in draw(n, len(all), seed)]
 
 # %% ../nbs/04_measure.ipynb #061bad79
-def read_verdicts(
+def read_judgements(
     path:str | Path  # A JSON-lines file
 )->list[dict[str, Any]]: # One for each line
     "Read judgements made by hand"
@@ -429,13 +429,16 @@ def dots(
     ax = fig.subplots()
     ax.axvline(at, color='#444', lw=1, ls=(0, (4, 3)), zorder=0)
     for i in range(1, len(rows)): ax.axhline(i - .5, color='#ddd', lw=.8, zorder=0)
+    def place(i:int, s:str, row:Mapping[str, Interval])->float: return i + ([o for o in series if o in row].index(s) - (len(row)-1)/2) / (most + 1)
     for s in series:
         colour, marker = STYLE.get(s, ('black', 'o'))
-        here = [(i + ([o for o in series if o in row].index(s) - (len(row)-1)/2) / (most + 1), row[s]) for i, row in enumerate(rows.values()) if s in row]
+        here = [(place(i, s, row), row[s]) for i, row in enumerate(rows.values()) if s in row]
         ax.errorbar([o.value for _, o in here], [y for y, _ in here], xerr=[[o.value-o.low for _, o in here], [o.high-o.value for _, o in here]],
                     fmt=marker, color=colour, ms=6, elinewidth=1.6, capsize=2.5, label=s + f' (n = {max(sizes[s]):,})' * (len(sizes[s]) == 1))
         if len(sizes[s]) > 1:
-            for y, o in here: ax.annotate(f'n = {o.n:,}', (o.high, y), (5, 0), textcoords='offset points', va='center', fontsize=8.5, color='#555', bbox={'fc': 'white', 'ec': 'none', 'pad': 1})
+            for y, o in here:
+                ax.annotate(f'n = {o.n:,}', (o.high, y), (5, 0), textcoords='offset points', va='center', fontsize=8.5, color='#555',
+                            bbox={'fc': 'white', 'ec': 'none', 'pad': 1})
     ax.set_yticks(range(len(rows)), list(rows), fontsize=11)
     ax.set_ylim(len(rows)-.5, -.5)
     ax.margins(x=.08)

@@ -20,7 +20,7 @@ from .measure import wilson
 
 # %% auto #0
 __all__ = ['QUESTIONS', 'ANSWERS', 'HELP', 'BUTTONS', 'Verdict', 'parse_verdict', 'read_verdicts', 'open_verdicts', 'append',
-           'Blind', 'at_a', 'Review', 'Rate', 'Agreement', 'last_verdicts', 'agreement', 'Kappa', 'kappa', 'read_line',
+           'Blind', 'at_a', 'Review', 'Rate', 'Agreement', 'last_verdicts', 'agreement', 'Kappa', 'kappa', 'read_typed',
            'read_key', 'review_terminal', 'ask', 'review_widget']
 
 # %% ../nbs/06_review.ipynb #9a489efd
@@ -282,7 +282,8 @@ def agreement(
     verdicts = last_verdicts(file)
     pairs = {o.id: o for o in hh if o.id in verdicts}
     lost = [o for o in verdicts if o not in pairs]
-    if lost: raise ValueError(f'{file}: {len(lost)} of {len(verdicts)} verdicts are on pairs that are not given, such as {lost[0]}. Give all pairs of that split and collection.')
+    if lost: raise ValueError(f'{file}: {len(lost)} of {len(verdicts)} verdicts are on pairs that are not given, such as {lost[0]}. '
+                              'Give all pairs of that split and collection.')
     return Agreement((pairs[id], o) for id, o in verdicts.items())
 
 # %% ../nbs/06_review.ipynb #377727c8
@@ -309,7 +310,7 @@ def kappa(
 # %% ../nbs/06_review.ipynb #19e00726
 HELP = 'a: A is better, b: B is better, t: tie, s: skip, u: back to the last one, r: remark, q: quit'
 
-def read_line(
+def read_typed(
     prompt:str # Shown first
 )->str:        # Without its end; raises `EOFError` where there is none
     "Read a line"
@@ -323,7 +324,7 @@ def read_key(
     prompt:str # Shown first
 )->str:        # In lower case; raises `EOFError` at the end of the input
     "Read a key from a terminal, or a line from any other input"
-    if not sys.stdin.isatty() or not find_spec('termios'): return read_line(prompt).lower()
+    if not sys.stdin.isatty() or not find_spec('termios'): return read_typed(prompt).lower()
     import termios, tty
     before = termios.tcgetattr(0)
     try:
@@ -356,10 +357,11 @@ def ask(
     "Show the current pair, and do what the reader answers; raises `EOFError` for 'q'"
     pair, remark = review.current, ''
     if pair is None: return
-    console.print(as_rich(console, pair.instruction, {'A': pair.A, 'B': pair.B}, f'{review.done + 1} of {review.total}: {pair.kind}', [pair.question], full=True))
+    title = f'{review.done + 1} of {review.total}: {pair.kind}'
+    console.print(as_rich(console, pair.instruction, {'A': pair.A, 'B': pair.B}, title, [pair.question], full=True))
     console.print(HELP)
     while (key := read_key('> ')) not in (*ANSWERS, 'u', 'q'):
-        if key == 'r': remark = read_line('Remark, in your own words: ')
+        if key == 'r': remark = read_typed('Remark, in your own words: ')
         else: console.print(HELP)
     if key == 'q': raise EOFError
     try:

@@ -57,8 +57,11 @@ class BadRow(ValueError):
     def __str__(self)->str:
         found = repr(self.found)
         if len(found) > 80: found = f'{found[:60]} … {found[-15:]}'
-        where = [str(self.file)] * bool(self.file) + [f'line {self.line} (counted from 0)'] * (self.line is not None) + [f'field {self.field!r}'] * bool(self.field)
-        return f'{", ".join(where) or "this row"}: {BAD[self.reason]}; found {found}. Mend the row, or pass on_bad="skip" to count it and go on.'
+        where = [str(self.file)] if self.file else []
+        if self.line is not None: where.append(f'line {self.line} (counted from 0)')
+        if self.field: where.append(f'field {self.field!r}')
+        return (f'{", ".join(where) or "this row"}: {BAD[self.reason]}; found {found}. '
+                'Mend the row, or pass on_bad="skip" to count it and go on.')
 
 # %% ../nbs/01_transcript.ipynb #50ad7796
 def parse_row(

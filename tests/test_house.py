@@ -86,3 +86,9 @@ def test_each_command_is_documented_with_its_help_as_it_is(command):
 def test_links_within_the_project_lead_somewhere(path):
     text = '\n'.join(cells(path, 'markdown')) if path.suffix == '.ipynb' else path.read_text()
     for link in re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', text): assert (path.parent/link).exists(), link
+
+def test_a_type_checker_knows_the_methods_that_are_patched_in(tmp_path):
+    code = tmp_path/'training.py'
+    code.write_text('from hh_nbdev import load_hh\ntrain, val = load_hh("sample").split(val=10)\ntrain.to_trl()\nprint(val[0].chosen.upper())\n')
+    run = subprocess.run([sys.executable, '-m', 'mypy', '--follow-imports=silent', '--config-file=', code], cwd=ROOT, capture_output=True, text=True)
+    assert not run.returncode, run.stdout + run.stderr

@@ -3,7 +3,7 @@ import os, subprocess, sys
 from pathlib import Path
 import pytest
 from hh_nbdev.load import HH, Pair, load_hh
-from hh_nbdev.measure import FEATURES, continued, dots, held_out, interval, leans, measure, oddities, to_judge, read_verdicts
+from hh_nbdev.measure import FEATURES, continued, dots, held_out, interval, leans, measure, oddities, to_judge, read_judgements
 
 np = pytest.importorskip('numpy')
 pytest.importorskip('sklearn')
@@ -86,11 +86,11 @@ def test_plot_of_any_series():
 def test_verdicts():
     "The judgements are on the replies that the seed draws, and hold no text"
     hh = load_hh(split='test')
-    rows = read_verdicts(VERDICTS/'precision.jsonl')
+    rows = read_judgements(VERDICTS/'precision.jsonl')
     assert all(set(o) == {'feature', 'found', 'id', 'side', 'right'} for o in rows)
     for name, found in dict.fromkeys((o['feature'], o['found']) for o in rows):
         mine = [(o['id'], o['side']) for o in rows if (o['feature'], o['found']) == (name, found)]
         assert mine == to_judge(hh if found else hh.harmless, name, 40, found)
-    rows = read_verdicts(VERDICTS/'compliance.jsonl')
+    rows = read_judgements(VERDICTS/'compliance.jsonl')
     assert all(set(o) == {'id', 'side', 'reply'} and o['reply'] in ('gives', 'declines', 'sidesteps') for o in rows)
     assert {o['id'] for o in rows} == set(hh.harmless.sample(100, seed=0)['id']) and len(rows) == 200

@@ -255,21 +255,18 @@ R.review_terminal(Review(HH(o._replace(instruction=o.instruction + HOSTILE) for 
 '''
 
 def terminal(file, keys, columns=80, **env):
-    "What a session at a real terminal prints; each key is sent once its prompt is there"
+    "What a session at a real terminal prints; each key is sent once its prompt stands at a line's begin, when it is listened for"
     pid, fd = pty.fork()
     if not pid:
         os.environ.update(env, COLUMNS=str(columns), TERM='xterm')
         os.execv(sys.executable, [sys.executable, '-c', TERMINAL, str(file), os.path.dirname(__file__)])
-    out, keys, key, end = b'', list(keys), b'', time.time() + 120
+    out, keys, end = b'', list(keys), time.time() + 120
     try:
-        while time.time() < end:
-            if not select.select([fd], [], [], 10)[0]:  # it discards what is typed before it listens: type again
-                if out.endswith((b'> ', b'words: ')): os.write(fd, key)
-                continue
+        while select.select([fd], [], [], max(0, end - time.time()))[0]:
             try: out += (new := os.read(fd, 65536))
             except OSError: break                                            # it has ended
             if not new: break
-            if keys and out.endswith((b'> ', b'words: ')): os.write(fd, key := keys.pop(0))
+            if keys and out.endswith((b'\n> ', b'words: ')): os.write(fd, keys.pop(0))
         else: os.kill(pid, signal.SIGKILL); pytest.fail(f'still there: {out[-500:]!r}')
     finally: os.close(fd)
     assert os.waitpid(pid, 0)[1] == 0, out
