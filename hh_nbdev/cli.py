@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 from fastcore.script import call_parse
 from .files import SOURCES, DataNotFound, kind_of
-from .load import HH, load_hh
-from .look import examples, show
+from .load import HH, Report, load_hh
+from .look import console, examples, show
 from .review import Review, review_terminal
 from .train import FORMATS
 
 # %% auto #0
-__all__ = ['WARNING', 'in_one_line', 'sources_of', 'load_or_sample', 'hh_look', 'hh_review', 'hh_export']
+__all__ = ['WARNING', 'in_one_line', 'sources_of', 'load_or_sample', 'print_report', 'hh_look', 'hh_review', 'hh_export']
 
 # %% ../nbs/07_cli.ipynb #afc2e0dd
 @contextmanager
@@ -66,6 +66,18 @@ def load_or_sample(
     if path != 'sample': print(WARNING, end='\n\n')
     return hh
 
+# %% ../nbs/07_cli.ipynb #de86a0f7
+def print_report(
+    report:Report # What became of every row
+)->None:
+    "Print a report: as a table where there is room for it"
+    (head, *rows), to = report.table(), console()
+    if not sys.stdout.isatty() or max(map(len, repr(report).splitlines())) <= to.width: print(report)
+    else:
+        for name, *counts, status in rows:
+            to.print(f'{name}: {", ".join(map(" ".join, zip(counts, head[1:-1])))}' + f' ({status})' * bool(status))
+    print()
+
 # %% ../nbs/07_cli.ipynb #4b3dfb06
 @call_parse
 def hh_look(
@@ -86,7 +98,7 @@ def hh_look(
         try: wanted = re.compile(grep or '', re.IGNORECASE)
         except re.error as e: raise ValueError(f'--grep: {e}') from None
         hh = load_or_sample(path, split, sources_of(kind, source))
-        print(hh.report, end='\n\n')
+        print_report(hh.report)
         if id: return show(hh.find(id), full=True)
         if grep:
             hh = hh.filter(lambda o: any(map(wanted.search, o[:3])))
@@ -128,5 +140,5 @@ def hh_export(
         if format not in FORMATS: raise ValueError(f'--format is one of {", ".join(FORMATS)}, not {format}')
         hh:Any = load_hh(path, split, sources_of(kind, source), exclude=[o for o in exclude.split(',') if o])
         hh.export(file, format, force)
-        print(hh.report, end='\n\n')
+        print_report(hh.report)
         print(f'{len(hh):,} pairs written to {file}')

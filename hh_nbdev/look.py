@@ -18,7 +18,7 @@ from .transcript import FLAGS
 # %% auto #0
 __all__ = ['UNSEEN', 'WORD', 'MAX_CELLS', 'MIN_SHARED', 'FOLD', 'STYLE', 'examples', 'visible', 'shared', 'Run', 'compare',
            'fold', 'inert', 'text_html', 'as_html', 'legend', 'notes', 'pair_html', 'hh_html', 'as_rich', 'console',
-           'show', 'browse']
+           'show', 'row', 'browse']
 
 # %% ../nbs/03_look.ipynb #766bce07
 def examples(
@@ -31,7 +31,7 @@ def examples(
 
 # %% ../nbs/03_look.ipynb #f3a10e11
 UNSEEN = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e'
-                    '\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]')
+                    '\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]')
 
 def visible(
     text:str # Any text
@@ -129,12 +129,13 @@ def inert(
 
 # %% ../nbs/03_look.ipynb #97ba3263
 def text_html(
-    runs:list[Run] # A text in runs
-)->str:            # HTML; without its tags and summary it is the text, made visible
+    runs:list[Run], # A text in runs
+    full:bool=False # Show a long text in full?
+)->str:             # HTML; without its tags and summary it is the text, made visible
     "A text as HTML, folded if it is long"
     def inline(runs:list[Run])->str:
         return ''.join(f'<mark>{inert(text)}</mark>' if differs else inert(text) for text, differs in runs)
-    head, rest = fold(runs)
+    head, rest = (runs, []) if full else fold(runs)
     more = f'<details><summary>{sum(len(o.text) for o in rest):,} more characters</summary>{inline(rest)}</details>' if rest else ''
     return inline(head) + more or '<i>empty</i>'
 
@@ -143,13 +144,14 @@ def as_html(
     instruction:str,          # The human message
     sides:Mapping[str, str],  # Two replies by name, such as 'chosen' and 'rejected'
     title:str='',             # Stands above
-    notes:Iterable[str]=()    # Stand beside the title
+    notes:Iterable[str]=(),   # Stand beside the title
+    full:bool=False           # Show long texts in full?
 )->str:                       # One block of HTML, safe whatever the texts hold
     "An instruction and two replies as HTML"
     runs = compare(*sides.values())
     head = ' '.join(f'<bdi>{inert(o)}</bdi>' for o in (title, *notes, legend(runs, 'underlined')) if o)
     texts = {'instruction': [Run(instruction)], **dict(zip(sides, runs))}
-    parts = ''.join(f'<div class="hh-{inert(k)}"><dt>{inert(k)}</dt><dd dir="auto">{text_html(o)}</dd></div>' for k, o in texts.items())
+    parts = ''.join(f'<div class="hh-{inert(k)}"><dt>{inert(k)}</dt><dd dir="auto">{text_html(o, full)}</dd></div>' for k, o in texts.items())
     return f'<div class="hh-pair tex2jax_ignore mathjax_ignore">{STYLE}<p class="hh-head">{head}</p><dl>{parts}</dl></div>'
 
 # %% ../nbs/03_look.ipynb #63e31dcc
@@ -254,6 +256,13 @@ def _repr_pretty_(self:Pair, p:Any, cycle:bool)->None:
         with to.capture() as shown: show(self, to=to)
         p.text(shown.get().rstrip())
 
+# %% ../nbs/03_look.ipynb #e92d0eb9
+def row(
+    *parts:Any # Widgets
+)->Any:        # A widget
+    "Widgets side by side, as far as the width allows"
+    return need('ipywidgets', 'look').HBox(parts, layout=dict(flex_flow='row wrap'))
+
 # %% ../nbs/03_look.ipynb #31cb8b60
 def browse(
     hh:HH # Pairs
@@ -266,8 +275,8 @@ def browse(
     text, id, at = field('text', 'in any of the three texts'), field('id', 'harmless-base/test:1950'), w.BoundedIntText(description='pair')
     back, on, said, page = w.Button(description='Back'), w.Button(description='Next'), w.HTML(), w.HTML()
     def fits(o:Pair)->bool:
-        return (kind.value in o.kind and source.value in o.source and flag.value in ' '.join(o.flags)
-                and text.value.casefold() in '\n'.join(o[:3]).casefold())
+        a, b, c, d = (field.value.strip().casefold() for field in (kind, source, flag, text))
+        return a in o.kind and b in o.source and (not c or c in ' '.join(o.flags)) and (not d or d in '\n'.join(o[:3]).casefold())
     def show(_:Any=None, note:str='')->None:
         said.value = f'<span role="status">of {len(part):,}. {inert(note)}</span>'
         page.value = pair_html(part[at.value-1]) if part else ''
@@ -283,6 +292,7 @@ def browse(
         except KeyError as e: return show(note=e.args[0])
         kind.value = source.value = flag.value = text.value = id.value = ''
         at.value = 1 + part.index(pair)
+        show()
     def turn(by:int)->None: at.value = min(max(at.min, at.value + by), at.max)
     for o in kind, source, flag, text: o.observe(select, 'value')
     id.observe(jump, 'value')
@@ -290,5 +300,4 @@ def browse(
     back.on_click(lambda _: turn(-1))
     on.on_click(lambda _: turn(1))
     select()
-    def row(*parts:Any)->Any: return w.HBox(parts, layout=dict(flex_flow='row wrap'))
     return w.VBox([row(kind, source, flag, text, id), row(back, on, at, said), page])

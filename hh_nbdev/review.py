@@ -4,18 +4,19 @@
 
 # %% ../nbs/06_review.ipynb #6308a5ca
 from __future__ import annotations
-import json, os, random, sys, warnings
+import json, os, random, select, sys, warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from html import escape
 from importlib.util import find_spec
-from math import nan
+from math import inf, nan
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 from .files import SOURCES, BadFile, need
 from .load import HH, Pair, Table, draw
-from .look import as_html, as_rich
+from .look import as_html, as_rich, row
 from .measure import wilson
 
 # %% auto #0
@@ -66,7 +67,7 @@ def read_verdicts(
         if line.isspace(): continue
         try: verdicts.append(parse_verdict(line))
         except ValueError as e:
-            if n == len(lines) - 1: return verdicts, line
+            if n == len(lines) - 1 and (verdicts or b'{"id": "'.startswith(line[:8])): return verdicts, line  # else it is none of ours
             raise BadFile(f'{file}, line {n} (counted from 0): {e}. Mend or remove that line.') from None
     return verdicts, b''
 
@@ -135,11 +136,17 @@ class Review:
         reader:str=''         # Noted in each verdict
     ):
         self.file, self.seed, self.reader, self.total = Path(file), seed, reader, len(pairs)
-        self._pairs = pairs
-        answered = {o.id for o in open_verdicts(self.file)}
+        self._pairs, known, answered = pairs, {o.id: o for o in pairs}, dict[str, Verdict]()
+        for o in open_verdicts(self.file):
+            answered.pop(o.id, None)  # so that the last answers come last
+            answered[o.id] = o
         self._size = self.file.stat().st_size
         self._todo = [pairs[i] for i in draw(len(pairs), len(pairs), seed) if pairs[i].id not in answered]
-        self._past: list[Pair] = []  # answered in this session
+        self._past = [known[id] for id in answered if id in known]
+        if others := {o.reader for o in answered.values()} - {reader}:
+            warnings.warn(f'{file} holds verdicts of {", ".join(map(repr, sorted(others)))}. They count as this reader\'s: give each reader a file.', stacklevel=2)
+        if more := len(answered) - len(self._past):
+            warnings.warn(f'{file} holds verdicts on {more} pairs that are not among these: another seed or split, perhaps. They do not count here.', stacklevel=2)
 
     @property
     def left(self)->int:
@@ -175,13 +182,14 @@ class Review:
 
     def back(self)->None:
         "Take up the pair answered last once more; its new answer will count"
-        if not self._past: raise ValueError('nothing was answered in this session')
+        if not self._past: raise ValueError('there is no answer that could be taken back')
         self._todo.insert(0, self._past.pop())
 
     def result(self)->Agreement:
         "How far the verdicts agree with the labels; raises `ValueError` before the end"
         if self._todo: raise ValueError(f'{self.left} pairs are not answered yet: until then the labels stay hidden')
         verdicts = last_verdicts(self.file)
+        self._past.clear()  # who has seen the result is no longer blind
         return Agreement((o, verdicts[o.id]) for o in self._pairs)
 
     def __repr__(self)->str: return f'Review({self.done} of {self.total} done, in {self.file})'
@@ -330,8 +338,10 @@ def read_key(
     try:
         tty.setcbreak(0)
         print(prompt, end='', flush=True)
-        key = os.read(0, 64).decode(errors='replace').lower()  # an arrow key is several characters, the last a letter
+        got = os.read(0, 64)
+        while got[:1] == b'\x1b' and select.select([0], [], [], .1)[0]: got += os.read(0, 64)  # an arrow key: several characters, the last a letter
     finally: termios.tcsetattr(0, termios.TCSADRAIN, before)
+    key = got.decode(errors='replace').lower()
     if key in ('', '\x04'): raise EOFError
     print(key if key.isascii() and key.isprintable() else '')
     return key
@@ -379,21 +389,29 @@ def review_widget(
     key = w.Text(description='Answer', placeholder='a, b, t, s or u')
     remark = w.Text(description='Remark', placeholder='in your own words')
     buttons = [w.Button(description=o, tooltip=f'The letter {k} does the same') for k, o in BUTTONS.items()]
+    shown, clicked = review.current, -inf
     def show(note:str='')->None:
-        pair, key.value = review.current, ''
-        if pair: page.value = as_html(pair.instruction, {'A': pair.A, 'B': pair.B}, f'{review.done + 1} of {review.total}: {pair.kind}', [pair.question])
+        nonlocal shown
+        shown, key.value = review.current, ''
+        title = f'{review.done + 1} of {review.total}: '
+        if shown: page.value = as_html(shown.instruction, {'A': shown.A, 'B': shown.B}, title + shown.kind, [shown.question], full=True)
         else: page.value = f'<pre>{escape(repr(review.result()))}</pre>'
         said.value = f'<p role="status">{review.done} of {review.total} answered, in {escape(str(review.file))}. {escape(note)}</p>'
     def press(letter:str)->None:
+        if review.current != shown: return show('That pair was answered elsewhere; this is the next.')
         try:
             if letter == 'u': review.back()
             else: review.answer(letter, remark.value)
             remark.value = ''
             show()
         except (OSError, RuntimeError, ValueError) as e: show(str(e))
+    def click(letter:str)->None:
+        nonlocal clicked
+        if monotonic() - clicked > .5: press(letter)  # the second half of a double click answers nothing
+        clicked = monotonic()
     key.observe(lambda change: press(change['new'].strip().lower()) if change['new'].strip() else None, 'value')
-    for letter, button in zip(BUTTONS, buttons): button.on_click(lambda _, letter=letter: press(letter))
+    for letter, button in zip(BUTTONS, buttons): button.on_click(lambda _, letter=letter: click(letter))
     show()
-    return w.VBox([page, w.HBox([key, remark]), w.HBox(buttons), said])
+    return w.VBox([page, row(key, remark), row(*buttons), said])
 
 BUTTONS = dict(a='A is better', b='B is better', t='Tie', s='Skip', u='Back')  # letter: what its button says

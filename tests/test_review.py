@@ -203,7 +203,7 @@ def test_pairs_that_come_later_are_asked_too(tmp_path):
 
 def test_back(tmp_path):
     review = Review(pairs(3), tmp_path/'v.jsonl')
-    with pytest.raises(ValueError, match='nothing was answered'): review.back()
+    with pytest.raises(ValueError, match='no answer'): review.back()
     first = review.current
     review.answer('a'); review.answer('b'); review.back(); review.back()
     assert review.current == first and review.done == 0
@@ -245,6 +245,38 @@ def test_nothing_shown_gives_the_label_away(tmp_path):
         assert '<script' not in shown and '<img' not in shown and '\u202e' not in shown and '\x1b' not in shown
         key.value = letter
     assert review.done == 6 and key.value == ''
+
+def test_an_answer_can_be_taken_back_in_a_later_session_but_not_once_the_result_is_seen(tmp_path):
+    hh, file = pairs(2), tmp_path/'v.jsonl'
+    for o in 'ab': Review(hh, file).answer(o)
+    review = Review(hh, file)
+    review.back(); review.answer('t')
+    assert [o.answer for o in lines(file)] == ['A', 'B', 'tie'] and Review(hh, file).left == 0
+    review.result()
+    with pytest.raises(ValueError, match='no answer'): review.back()
+
+def test_a_file_of_other_pairs_or_of_another_reader_is_named(tmp_path):
+    file = tmp_path/'v.jsonl'
+    Review(pairs(2), file, reader='ann').answer('a')
+    with pytest.warns(UserWarning, match="verdicts of 'ann'"): assert Review(pairs(2), file, reader='bob').done == 1
+    with pytest.warns(UserWarning, match='on 1 pairs that are not among these'): assert Review(HH(o._replace(line=9) for o in pairs(1)), file, reader='ann').done == 0
+
+def test_a_file_that_holds_something_else_is_left_alone(tmp_path):
+    for text in 'a shopping list', '{"chosen": "", "rejected": ""}\n':
+        (tmp_path/'notes').write_text(text)
+        with pytest.raises(BadFile, match='line 0'): Review(pairs(2), tmp_path/'notes')
+        assert (tmp_path/'notes').read_text() == text and len([*tmp_path.iterdir()]) == 1
+
+def test_a_widget_takes_no_answer_to_a_pair_that_it_does_not_show(tmp_path):
+    "Neither the second half of a double click, nor one meant for a pair that another widget has had answered"
+    review = Review(pairs(9), tmp_path/'v.jsonl')
+    (_, (key, _), buttons, said), (_, (other, _), _, also) = [(a, b.children, c.children, d) for a, b, c, d in (R.review_widget(review).children for _ in range(2))]
+    buttons[0].click(); buttons[0].click()
+    assert review.done == 1
+    other.value = 'b'
+    assert review.done == 1 and 'answered elsewhere' in also.value
+    other.value = 'b'
+    assert review.done == 2
 
 # -- a terminal
 
