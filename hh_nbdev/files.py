@@ -142,11 +142,14 @@ def write_whole(
 )->Iterator[Path]:    # Where to write meanwhile, in the same folder
     "Write a file whole or not at all; raises `FileExistsError` rather than replace one unasked"
     path = Path(path)
-    if path.exists() and not force: raise FileExistsError(f'{path} exists: choose another name, or force=True to replace it')
+    def look()->None:
+        if os.path.lexists(path) and not force: raise FileExistsError(f'{path} exists: choose another name, or replace it with force=True (--force)')
+    look()
     part = path.with_name(f'.{path.name}.{os.getpid()}.{get_native_id()}')  # no other process or thread writes there
     try:
         yield part
         with open(part, 'rb+') as f: os.fsync(f.fileno())
+        look()  # it may have come meanwhile
         os.replace(part, path)
     except OSError as e:
         if e.errno is None: raise  # not the disk's: an error of ours

@@ -6,13 +6,16 @@
 from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 import orjson
 from fastcore.basics import patch
-from .files import SOURCES, BadFile, DataFile, need, write_whole
+from isal import igzip
+from .files import SOURCES, SPLITS, BadFile, DataFile, need, write_whole
 from .transcript import ASSISTANT, HUMAN, BadRow, parse_line, parse_row
-from .load import COLUMNS, HH, FileReport, Pair, Report, draw, read_lines
+from .load import COLUMNS, HH, FileReport, Pair, Report, read_lines
 
 # %% auto #0
 __all__ = ['ALPACA', 'DIALOGUE', 'FORMATS', 'Template', 'Text', 'to_text', 'to_messages', 'chat_text', 'trl_rows', 'arrow_table',
@@ -25,14 +28,14 @@ def split(self:HH,
     seed:int=0            # The same data, `val` and seed give the same split on every machine
 )->tuple[HH, HH]:         # Training, validation; both in the order of the whole
     "Hold out whole conversations, from each collection its share"
-    n = round(val * len(self)) if isinstance(val, float) else val
+    n = int(val) if isinstance(val, Integral) else round(val * len(self))
     if not 0 < n < len(self): raise ValueError(f'val={val!r} would hold out {n:,} of {len(self):,} pairs')
     groups = defaultdict[str, list[int]](list)
     for i, pair in enumerate(self): groups[pair.conversation].append(i)
-    convs = [*groups.values()]
-    convs = [convs[i] for i in draw(len(convs), len(convs), seed)]
+    def digest(conversation:str)->bytes: return sha256(f'{seed} {conversation}'.encode(errors='surrogatepass')).digest()
+    convs = [groups[o] for o in sorted(groups, key=digest)]  # an order in which the other pairs have no say
     held, seen = set[int](), 0
-    for source in SOURCES:
+    for source in sorted({*self['source']}):
         own = [o for o in convs if self[o[0]].source == source]
         seen += sum(map(len, own))
         for o in own:
@@ -77,7 +80,7 @@ def to_messages(
 def chat_text(
     pair:Pair,     # The pair
     tokenizer:Any  # With a chat template
-)->Text:           # `prompt + chosen` and `prompt + rejected` are the two texts, each with the template's own end
+)->Text:           # `prompt + chosen` and `prompt + rejected` are the two texts, with the template's own begin and end
     "Put a tokenizer's chat template around a pair"
     user, *replies = to_messages(pair).values()
     prompt = tokenizer.apply_chat_template(user, tokenize=False, add_generation_prompt=True)
@@ -90,15 +93,15 @@ def trl_rows(
     hh:Iterable[Pair],          # The pairs
     conversational:bool=False,  # Messages instead of text?
     template:Template=ALPACA    # For text
-)->Iterator[dict[str, Any]]:    # Dicts with 'prompt', 'chosen', 'rejected'
+)->Iterator[dict[str, Any]]:    # Dicts with 'prompt', 'chosen', 'rejected', 'id'
     "Pairs in the format that TRL calls preference with an explicit prompt"
-    for pair in hh: yield to_messages(pair) if conversational else to_text(pair, template)._asdict()
+    for pair in hh: yield (to_messages(pair) if conversational else to_text(pair, template)._asdict()) | dict(id=pair.id)
 
 @patch
 def to_trl(self:HH,
     conversational:bool=False,  # Messages, for a tokenizer with a chat template, instead of text?
     template:Template=ALPACA    # For text
-)->Any:                         # A `datasets.Dataset` with 'prompt', 'chosen', 'rejected'
+)->Any:                         # A `datasets.Dataset` with 'prompt', 'chosen', 'rejected', 'id'
     "What TRL's `DPOTrainer` and `RewardTrainer` train on"
     return need('datasets', 'train').Dataset.from_list([*trl_rows(self, conversational, template)])
 
@@ -136,8 +139,12 @@ def to_polars(self:HH)->Any: # A `polars.DataFrame`
 def rows_to_hh(
     rows:Iterable[Mapping[str, Any]]  # With the fields of a `Pair`
 )->HH:                                # The pairs
-    "Collect rows into an `HH`"
-    return HH(Pair(*(row[o] for o in Pair._fields)) for row in rows)
+    "Collect rows into an `HH`; raises `KeyError` or `ValueError` for what is no row of HH"
+    def pair(row:Mapping[str, Any])->Pair:
+        p = Pair(*(row[o] for o in Pair._fields))
+        if p.source not in SOURCES or p.split not in SPLITS: raise ValueError(f'no row of HH: source {p.source!r}, split {p.split!r}')
+        return p
+    return HH(map(pair, rows))
 
 @patch(cls_method=True)
 def from_rows(cls:HH,
@@ -152,8 +159,8 @@ def write_jsonl(
     path:str | Path,                   # The file
     force:bool=False                   # Replace a file that is there?
 )->None:
-    "Write rows as JSON lines, whole or not at all"
-    with write_whole(path, force) as part, open(part, 'wb') as f:
+    "Write rows as JSON lines, gzipped if the name ends in .gz, whole or not at all"
+    with write_whole(path, force) as part, (igzip.open if Path(path).suffix == '.gz' else open)(part, 'wb') as f:
         for row in rows: f.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
 def write_parquet(
@@ -190,8 +197,9 @@ def from_jsonl(cls:HH,
     "Read pairs back from JSON lines; raises `BadFile`"
     pairs = list[Pair]()
     try:
-        for line in read_lines(Path(path)): pairs += rows_to_hh([orjson.loads(line)])
-    except (orjson.JSONDecodeError, TypeError, KeyError) as e:
+        for line in read_lines(Path(path)) if Path(path).stat().st_size else (): pairs += rows_to_hh([orjson.loads(line)])
+    except BadFile: raise
+    except (TypeError, KeyError, ValueError) as e:
         raise BadFile(f'{path}, line {len(pairs)} (counted from 0): no pair that `to_jsonl` wrote ({type(e).__name__}: {e})') from None
     return HH(pairs)
 
@@ -219,6 +227,8 @@ def export(self:HH,
 )->None:
     "Write the pairs in one of `FORMATS`; raises `FileExistsError`"
     if format not in FORMATS: raise ValueError(f'format is one of {tuple(FORMATS)}, not {format!r}')
+    if Path(path).suffix in (('.gz', '.jsonl') if format == 'parquet' else ('.parquet',)):
+        raise ValueError(f'the name {path} and the format {format!r} do not go together')
     if format == 'parquet': write_parquet(self, path, force)
     else: write_jsonl((o.to_dict() for o in self) if format == 'jsonl' else trl_rows(self, format == 'trl-chat', template), path, force)
 
@@ -234,14 +244,17 @@ def parse_batch(
 
 # %% ../nbs/05_train.ipynb #6f85f256
 def file_rows(
-    file:DataFile,   # The file
-    trim:bool=True   # Strip white space at both ends of each text?
+    file:DataFile,      # The file
+    trim:bool=True,     # Strip white space at both ends of each text?
+    on_bad:str='error'  # A row that is no transcript: 'error', or 'skip' to give it out with its reason
 )->Iterator[dict[str, Any]]:  # One dict a row: the fields of a `Pair`, and 'skipped' with the reason or ''
     "Every row of one file, pair or not; raises `BadFile` or `BadRow`"
     for n, line in enumerate(read_lines(file.path)):
         if line.isspace(): continue
         try: got = parse_line(line, trim)
-        except BadRow as e: raise e.at(file.path, n) from None
+        except BadRow as e:
+            if on_bad == 'error': raise e.at(file.path, n) from None
+            got = e.reason
         texts, reason = (('', '', ''), got) if isinstance(got, str) else (got, '')
         yield Pair(*texts, file.source, file.split, n)._asdict() | dict(skipped=reason)
 

@@ -5,9 +5,10 @@ from itertools import chain, islice
 from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
-from hh_nbdev.files import OFFICIAL, SOURCES, find_files
+from hh_nbdev.files import OFFICIAL, SOURCES, BadFile, DataFile, find_files
 from hh_nbdev.load import HH, Pair, load_hh
 from hh_nbdev.train import ALPACA, DIALOGUE, Template, chat_text, file_rows, parse_batch, tally, to_text
+from hh_nbdev.transcript import BadRow
 from reference import rows
 
 TEST_FILES = {o: Path(os.environ.get('HH_DATA', ''))/o/'test.jsonl.gz' for o in SOURCES}
@@ -52,6 +53,21 @@ def test_split_of_a_training_sized_corpus(corpus):
     for seed in range(20):
         off, largest = check_split(hh, 2000, seed)
         assert off <= largest + 1
+
+def test_a_seed_decides_the_split_and_the_parts_keep_the_report():
+    hh = load_hh('sample')
+    assert len({hh.split(20, seed)[1] for seed in range(5)}) == 5
+    assert all(o.report is hh.report for o in hh.split(20))
+    assert len(hh.split(.148)[1]) == 10  # 9.62 of 65: rounded
+
+@pytest.mark.real
+def test_pairs_that_are_left_out_do_not_move_the_others():
+    "A run without some of the pairs, or on one kind, holds out nearly what another holds out with the same seed"
+    hh = load_hh(split='test')
+    held = {*hh.split(200)[1]}
+    for part in hh.filter(lambda o: not o.flags), HH(reversed(hh)), hh.helpful:
+        train, val = part.split(200 * len(part) // len(hh))
+        assert len(held & {*train}) < 10 and len({*val} & held) > .95*len(val)
 
 pairs = st.lists(st.builds(Pair, st.integers(0, 9).map('Question {}'.format), st.just('a'), st.just('b'), st.sampled_from(SOURCES), st.just('test'), st.integers(0, 10**6)),
                  min_size=2, max_size=60, unique_by=lambda o: (o.source, o.line))
@@ -110,7 +126,6 @@ def test_round_trips_on_the_real_rows(tmp_path):
 @given(st.lists(st.tuples(texts, texts, texts, st.sampled_from(SOURCES), st.sampled_from(['train', 'test']), st.integers(0, 2**40)), max_size=5))
 def test_any_pair_comes_back_from_a_file(tmp_path_factory, tuples):
     hh, folder = HH(map(Pair._make, tuples)), tmp_path_factory.mktemp('back')
-    if not hh: return
     hh.to_jsonl(folder/'a')
     assert HH.from_jsonl(folder/'a') == hh
 
@@ -124,12 +139,37 @@ def test_other_readers_read_the_exports(tmp_path):
     assert load('json', 'hh.trl-chat').to_list() == hh.to_trl(conversational=True).to_list()
     assert HH.from_rows(polars.read_ndjson(tmp_path/'hh.jsonl').iter_rows(named=True)) == hh
 
+def test_an_export_takes_a_template_and_parquet_is_not_replaced_unasked(tmp_path):
+    pytest.importorskip('pyarrow'), pytest.importorskip('datasets')
+    hh = load_hh('sample')
+    hh.export(tmp_path/'trl', 'trl', template=DIALOGUE)
+    expected = [to_text(o, DIALOGUE)._asdict() | dict(id=o.id) for o in hh]
+    assert [json.loads(o) for o in (tmp_path/'trl').read_bytes().splitlines()] == expected == [*hh.to_trl(template=DIALOGUE)]
+    (tmp_path/'p').write_bytes(b'old')
+    with pytest.raises(FileExistsError): hh.to_parquet(tmp_path/'p')
+
+def test_what_was_not_written_by_to_jsonl_is_named(tmp_path):
+    hh = load_hh('sample')
+    for bad in '{}', '[]', 'nope', json.dumps(hh[0].to_dict() | dict(source='mine')):
+        hh.to_jsonl(tmp_path/'a', force=True)
+        with open(tmp_path/'a', 'a') as f: f.write(bad + '\n')
+        with pytest.raises(BadFile, match=f'line {len(hh)} '): HH.from_jsonl(tmp_path/'a')
+
 @pytest.mark.parametrize('method', ['fork', 'spawn'])
 def test_a_data_loader_with_workers(method):
     data = pytest.importorskip('torch.utils.data')
     hh = load_hh('sample')
     batches = [*data.DataLoader(hh, batch_size=3, num_workers=2, multiprocessing_context=method)]
     assert [Pair(*o) for b in batches for o in zip(b.instruction, b.chosen, b.rejected, b.source, b.split, b.line.tolist())] == list(hh)
+
+def test_rows_of_a_file_keep_white_space_if_told_and_a_bad_row_has_its_place(tmp_path):
+    row = {o: f'\n\nHuman: Hi \n\nAssistant: {o} ' for o in ('chosen', 'rejected')}
+    (tmp_path/'a.jsonl').write_text(json.dumps(row) + '\n\n{}\n')
+    file = DataFile(tmp_path/'a.jsonl', 'helpful-base', 'train', 'path', False)
+    rows = file_rows(file, trim=False)
+    assert next(rows)['instruction'] == ' Hi ' == parse_batch({k: [v] for k, v in row.items()}, trim=False)['instruction'][0]
+    with pytest.raises(BadRow, match=r'a\.jsonl, line 2 '): next(rows)
+    assert [o['skipped'] for o in file_rows(file, on_bad='skip')] == ['', 'missing field']
 
 # TRL
 
@@ -177,12 +217,13 @@ def test_a_trainer_takes_a_step_and_has_nothing_to_say_of_the_columns(trl, tmp_p
     import torch
     hh = load_hh('sample', exclude=['empty'])
     data = hh.to_trl(conversational)
-    assert data.column_names == ['prompt', 'chosen', 'rejected']
+    assert data.column_names == ['prompt', 'chosen', 'rejected', 'id']
     t = trainer(trl, kind, tmp_path, data)
     before = [o.clone() for o in t.model.parameters()]
     t.train()
     assert t.state.global_step == 1 and any(not torch.equal(a, b) for a, b in zip(before, t.model.parameters()))
     assert not [o for o in said() if 'column' in o or 'prefix' in o or 'truncat' in o], said()
+    assert t.train_dataset['id'] == hh['id']
     for pair, row in zip(hh, t.train_dataset):  # the end of the text is there once a turn, at its end, and nothing else was added
         for side in 'chosen', 'rejected':
             ids = row[f'{side}_ids']
