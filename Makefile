@@ -43,7 +43,7 @@ lab: $(VENV)/.dev      ## JupyterLab on nbs/; saving cleans, git merges notebook
 	-@HOME="$(CURDIR)/$(VENV)" $(RUN) nbdev-install-hooks
 	-@[ ! -d .git ] || { git config --file .gitconfig merge.jupyternotebook.driver '"$(BIN)/nbdev-merge" %O %A %B %P'; \
 	  git config --file .gitconfig diff.jupyternotebook.command '"$(BIN)/nbdev-diff-driver"'; \
-	  printf '#!/bin/sh\n"%s"\n' "$(BIN)/nbdev-trust" >.git/hooks/post-merge; }
+	  printf '#!/bin/sh\n[ ! -x "%s" ] || "%s"\n' "$(BIN)/nbdev-trust" "$(BIN)/nbdev-trust" >.git/hooks/post-merge; }
 	@cd nbs && JUPYTER_CONFIG_PATH="$(CURDIR)/$(VENV)/.jupyter" $(RUN) jupyter lab $(LAB)
 
 docs: $(VENV)/.dev     ## the site in _docs/ with Quarto, or else a plain preview of the same pages in _preview/
@@ -84,4 +84,5 @@ $(VENV)/.dev:   EXTRA := [dev]
 $(VENV)/.bench: EXTRA := [bench]
 $(VENV)/.look $(VENV)/.dev $(VENV)/.bench: $(VENV)/.made $(FACTS)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.$(EXTRA)'
+	@for o in clean docs export test; do [ ! -e $(VENV)/bin/nbdev-$$o ] || ln -sf nbdev-$$o $(VENV)/bin/nbdev_$$o; done  # nbdev 2 spelt them so
 	@touch $@ $(VENV)/.look

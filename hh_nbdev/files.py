@@ -116,9 +116,9 @@ def find_in(
         found = [root/o for o in names_of(source, split) if (root/o).exists()]
         if not found:
             other = next(o for o in SPLITS if o != split)
-            hint = f' It does hold the {other} split: split={other!r} reads that.' if any((root/o).exists() for o in names_of(source, other)) else ''
+            hint = f' It does hold the {other} split: split={other!r} (--split {other}) reads that.' if any((root/o).exists() for o in names_of(source, other)) else ''
             raise DataNotFound(f'{root} has no {split} file of {source}: looked for {", ".join(names_of(source, split))}.{hint} '
-                               f'Put the file there, or leave the collection out with sources=.')
+                               f'Put the file there, or choose other collections with sources= (--source).')
         for twin in found[1:]:
             if not same_text(found[0], twin): raise BadFile(f'{found[0]} and {twin} both claim to be {source}/{split}, and differ. Remove the wrong one.')
         if not found[0].is_file(): raise BadFile(f'{found[0]} is no plain file. Remove it, and put the data there.')
@@ -226,4 +226,4 @@ def find_files(
     try: return [fetch(o, split, download) for o in sources]
     except DataNotFound as e:
         raise DataNotFound(f'No HH data found. HH_DATA is not set; {CLUSTER} has no {split} files; {e}. '
-            "Set HH_DATA to the folder with the files, or try again with a network. load_hh('sample') needs neither.") from e
+            "Set HH_DATA to the folder with the files, or try again with a network. load_hh('sample') needs neither.") from None

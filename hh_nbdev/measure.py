@@ -236,10 +236,10 @@ class Measures:
 # %% ../nbs/04_measure.ipynb #96c44951
 def measure(
     hh:HH,  # The pairs
-    features:Mapping[str, Callable[[str], float]]=FEATURES # What to measure
+    features:Mapping[str, Callable[[str], float]] | None=None # What to measure; None is `FEATURES`
 )->Measures: # In the order of `hh`
     "Measure both replies of each pair"
-    np = need('numpy', 'measure')
+    np, features = need('numpy', 'measure'), FEATURES if features is None else features
     def side(name:str)->Array: return np.array([[float(f(o)) for f in features.values()] for o in hh[name]]).reshape(len(hh), len(features))
     number = {o: i for i, o in enumerate(dict.fromkeys(o.conversation for o in hh))}
     return Measures(tuple(features), side('chosen'), side('rejected'), np.array(hh['source']), np.array([number[o.conversation] for o in hh], int))
