@@ -246,7 +246,7 @@ def measure(
 
 # %% ../nbs/04_measure.ipynb #1f091465
 class Interval(NamedTuple):
-    "A figure, and the range within which it would likely fall on other data of the same sort"
+    "A figure, and a 95% interval for what it would be if there were data of this sort without end"
     value: float
     low: float    # 2.5% of the resampled figures lie below
     high: float   # 2.5% lie above

@@ -44,6 +44,10 @@ def test_a_page_that_shows_rows_warns_first(path):
     if any('#| exec_doc' in o for o in cells(path, 'code')): assert cells(path, 'markdown')[1].startswith('**Content warning.**')
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda o: o.stem)
+def test_cells_that_show_rows_keep_no_output(path):
+    for o in json.loads(path.read_text())['cells']: assert not ('#| exec_doc' in ''.join(o['source']) and o['outputs'])
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda o: o.stem)
 def test_imports_stand_in_cells_of_their_own(path):
     "A cell that mixes both runs when the docs are built"
     for source in cells(path, 'code'):
