@@ -53,13 +53,14 @@ ALPACA = Template('Below is an instruction that describes a task. Write a respon
                   '### Instruction:\n{instruction}\n\n### Response:\n')
 DIALOGUE = Template(f'{HUMAN} {{instruction}}{ASSISTANT}', ' {reply}')
 
-# %% ../nbs/05_train.ipynb #e3e169eb
+# %% ../nbs/05_train.ipynb #34ef6167
 class Text(NamedTuple):
     "A pair as a language model reads it: the prompt, then one of two replies"
     prompt: str
     chosen: str
     rejected: str
 
+# %% ../nbs/05_train.ipynb #e3e169eb
 def to_text(
     pair:Pair,                 # The pair
     template:Template=ALPACA,  # What stands around it
