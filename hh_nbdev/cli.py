@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from fastcore.script import call_parse
-from .files import SOURCES, DataNotFound, kind_of
+from .files import CLUSTER, SOURCES, DataNotFound, kind_of
 from .load import HH, Report, load_hh
 from .look import console, examples, show
 from .review import Review, review_terminal
@@ -25,6 +25,7 @@ def in_one_line(
     name:str # The command
 )->Iterator[None]:
     "Print an error that a user can mend as one line, and exit with status 1; print a warning as one line"
+    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='backslashreplace')  # a terminal may lack a character
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: print(f'{name}: {message}', file=sys.stderr)
@@ -55,12 +56,13 @@ WARNING = 'Content warning: these pairs can be offensive or upsetting. They are 
 def load_or_sample(
     path:str | None,     # The folder; None looks where `find_files` says
     split:str,           # 'train' or 'test'
-    sources:list[str]    # Collections
+    sources:list[str],   # Collections
+    sample:bool=True     # May it be the sample?
 )->HH:                   # Real pairs or, where there is neither data nor network, the shipped sample
     "Load HH for a command, with a word of warning or of excuse"
     try: hh = load_hh(path, split, sources)
     except DataNotFound as e:
-        if path or os.environ.get('HH_DATA'): raise
+        if not sample or path is not None or os.environ.get('HH_DATA') or CLUSTER.is_dir(): raise
         print(f'{e}\nTHIS IS NOT HH: no data was found, so here is the small sample that ships with hh_nbdev, written by us to look like it.', file=sys.stderr)
         return load_hh('sample', sources=sources)
     if path != 'sample': print(WARNING, end='\n\n')
@@ -84,7 +86,7 @@ def hh_look(
     n:int=3,          # Pairs of each kind
     kind:str | None=None, # Only this kind: helpful or harmless
     seed:int=0,       # The same data, --n and --seed show the same pairs on every machine
-    id:str | None=None, # Show the pair with this id, in full, such as harmless-base/test:1950
+    id:str | None=None, # Show the pair with this id, in full, such as helpful-base/test:0
     grep:str | None=None, # Draw from pairs with this regular expression in a text, upper and lower case alike
     split:str='train',# train or test
     source:str | None=None, # Only this collection, such as helpful-base
@@ -93,11 +95,11 @@ def hh_look(
     "Show the report on the data, then pairs side by side"
     with in_one_line('hh-look'):
         if id:
-            if not (m := re.fullmatch(r'(.+)/(train|test):\d+', id)): raise ValueError(f'--id is like harmless-base/test:1950, not {id}')
+            if not (m := re.fullmatch(r'(.+)/(train|test):\d+', id)): raise ValueError(f'--id is like helpful-base/test:0, not {id}')
             source, split = m[1], m[2]
         try: wanted = re.compile(grep or '', re.IGNORECASE)
         except re.error as e: raise ValueError(f'--grep: {e}') from None
-        hh = load_or_sample(path, split, sources_of(kind, source))
+        hh = load_or_sample(path, split, sources_of(kind, source), sample=not id)
         print_report(hh.report)
         if id: return show(hh.find(id), full=True)
         if grep:

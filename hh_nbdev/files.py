@@ -4,18 +4,18 @@
 
 # %% ../nbs/00_files.ipynb #5296f2d3
 from __future__ import annotations
-import gzip, hashlib, os
+import gzip, hashlib, os, zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import zip_longest
 from pathlib import Path
-from threading import get_native_id
+from threading import Lock, get_native_id
 from typing import Any, NamedTuple
 import hh_nbdev
 
 # %% auto #0
-__all__ = ['SOURCES', 'SPLITS', 'REPO', 'REVISION', 'OFFICIAL', 'CLUSTER', 'SAMPLE', 'kind_of', 'Official', 'is_official',
+__all__ = ['SOURCES', 'SPLITS', 'REPO', 'REVISION', 'OFFICIAL', 'XET', 'CLUSTER', 'SAMPLE', 'kind_of', 'Official', 'is_official',
            'DataFile', 'names_of', 'DataNotFound', 'BadFile', 'same_text', 'find_in', 'need', 'write_whole', 'fetch',
            'hub_download', 'discard', 'find_files']
 
@@ -110,7 +110,8 @@ def find_in(
     "The files in a folder; two that claim to be the same collection must agree"
     if not root.is_dir():
         what = 'a file, not a folder' if root.exists() else 'no folder'
-        raise DataNotFound(f'{root} is {what}. Give the folder that holds {names_of(SOURCES[0], split)[0]}.')
+        how = 'Let HH_DATA name' if origin == 'HH_DATA' else 'Give'
+        raise DataNotFound(f'{root} is {what}. {how} the folder that holds {names_of(SOURCES[0], split)[0]}.')
     res = []
     for source in sources:
         found = [root/o for o in names_of(source, split) if (root/o).exists()]
@@ -120,7 +121,9 @@ def find_in(
             raise DataNotFound(f'{root} has no {split} file of {source}: looked for {", ".join(names_of(source, split))}.{hint} '
                                f'Put the file there, or choose other collections with sources= (--source).')
         for twin in found[1:]:
-            if not same_text(found[0], twin): raise BadFile(f'{found[0]} and {twin} both claim to be {source}/{split}, and differ. Remove the wrong one.')
+            try: problem = '' if same_text(found[0], twin) else 'differ'
+            except (EOFError, OSError, zlib.error) as e: problem = f'cannot be compared: {e}'
+            if problem: raise BadFile(f'{found[0]} and {twin} both claim to be {source}/{split}, and {problem}. Remove the wrong one.')
         if not found[0].is_file(): raise BadFile(f'{found[0]} is no plain file. Remove it, and put the data there.')
         res.append(DataFile(found[0], source, split, origin, is_official(found[0], source, split)))
     return res
@@ -141,16 +144,17 @@ def write_whole(
     force:bool=False  # Replace a file that is there?
 )->Iterator[Path]:    # Where to write meanwhile, in the same folder
     "Write a file whole or not at all; raises `FileExistsError` rather than replace one unasked"
-    path = Path(path)
+    path, whole = Path(path), Path(os.path.realpath(path))  # what a link leads to is written, and the link stays
     def look()->None:
-        if os.path.lexists(path) and not force: raise FileExistsError(f'{path} exists: choose another name, or replace it with force=True (--force)')
+        if path.exists() and not (path.is_file() or path.is_dir()): raise FileExistsError(f'{path} is no plain file: choose another name')
+        if path.exists() and not force: raise FileExistsError(f'{path} exists: choose another name, or replace it with force=True (--force)')
     look()
-    part = path.with_name(f'.{path.name}.{os.getpid()}.{get_native_id()}')  # no other process or thread writes there
+    part = whole.with_name(f'.{whole.name}.{os.getpid()}.{get_native_id()}')  # no other process or thread writes there
     try:
         yield part
         with open(part, 'rb+') as f: os.fsync(f.fileno())
         look()  # it may have come meanwhile
-        os.replace(part, path)
+        os.replace(part, whole)
     except OSError as e:
         if e.errno is None: raise  # not the disk's: an error of ours
         raise OSError(e.errno, f'cannot write {path}: {os.strerror(e.errno)}. Nothing there has changed') from e
@@ -177,22 +181,24 @@ def fetch(
     raise BadFile(f'{name} from {where} is not the file that Anthropic released: its size or digest is wrong. {done}')
 
 # %% ../nbs/00_files.ipynb #0151c09d
+XET = Lock()  # held while the client's switch for its own protocol is turned off: there is no argument for it
+
 def hub_download(
     name:str # The file's name in the dataset
 )->Path:     # Where it lies in the Hugging Face cache
     "Download a file with a progress bar; whatever goes wrong, raises `DataNotFound` in bounded time"
     from multiprocessing.pool import ThreadPool
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
-    before = constants.HF_HUB_DISABLE_XET
     try:
         url = hf_hub_url(REPO, name, repo_type='dataset', revision=REVISION)
         with ThreadPool(1) as pool: pool.apply_async(get_hf_file_metadata, (url,), dict(timeout=5, token=False)).get(10)
-        constants.HF_HUB_DISABLE_XET = True  # plain HTTP resumes, and gives up in time; there is no argument for it
-        return Path(hf_hub_download(REPO, name, repo_type='dataset', revision=REVISION, token=False))  # public: no token needed
+        with XET:
+            before, constants.HF_HUB_DISABLE_XET = constants.HF_HUB_DISABLE_XET, True  # plain HTTP resumes, and gives up in time
+            try: return Path(hf_hub_download(REPO, name, repo_type='dataset', revision=REVISION, token=False))  # public: no token needed
+            finally: constants.HF_HUB_DISABLE_XET = before
     except Exception as e:  # the client's errors share no base class
         why = (str(e).strip() or 'no answer within 10 seconds').splitlines()[0]
         raise DataNotFound(f'{name} cannot be downloaded from {constants.ENDPOINT} ({type(e).__name__}: {why})') from e
-    finally: constants.HF_HUB_DISABLE_XET = before
 
 # %% ../nbs/00_files.ipynb #371c4508
 def discard(

@@ -38,7 +38,7 @@ class Pair(NamedTuple):
 
     @property
     def id(self)->str:
-        "The row's address, such as 'harmless-base/test:1950'"
+        "The row's address, such as 'helpful-base/test:0'"
         return f'{self.source}/{self.split}:{self.line}'
 
     @property
@@ -261,13 +261,13 @@ class HH(Sequence[Pair]):
         return HH((self.pairs[i] for i in draw(n, len(self), seed)), self.report)
 
     def find(self,
-        id:str # Such as 'harmless-base/test:1950'
+        id:str # Such as 'helpful-base/test:0'
     )->Pair:   # The pair of that row
         "The pair with an id; raises `KeyError` if it is not among these"
         name, _, line = id.rpartition(':')
         for o in self.pairs:
             if str(o.line) == line and f'{o.source}/{o.split}' == name: return o
-        raise KeyError(f'no pair {id!r} here: the row may be none, or in another split or part')
+        raise KeyError(f'no pair {id!r} here: the row may be no pair, or in another split or part')
 
     def to_list(self)->list[dict[str, Any]]:
         "The pairs as plain dicts"
@@ -313,7 +313,7 @@ def iter_hh(
 )->Iterator[Pair]:                  # Pairs, by source, then by line
     "The pairs of HH one at a time, in little memory"
     if on_bad not in ('error', 'skip'): raise ValueError(f"on_bad is 'error' or 'skip', not {on_bad!r}")
-    if isinstance(exclude, str) or set(exclude) - set(FLAGS): raise ValueError(f'exclude is a collection of {tuple(FLAGS)}, not {exclude!r}')
+    if isinstance(exclude, str) or set(exclude := [*exclude]) - set(FLAGS): raise ValueError(f'exclude is some of {tuple(FLAGS)}, not {exclude!r}')
     report = Report() if report is None else report
     for file in find_files(path, split, sources, download):
         report.append(FileReport(file))

@@ -272,7 +272,7 @@ def browse(
     def menu(name:str, options:Iterable[str])->Any: return w.Combobox(description=name, placeholder='any', options=[*options])
     def field(name:str, hint:str)->Any: return w.Text(description=name, placeholder=hint, continuous_update=False)
     kind, source, flag = menu('kind', dict.fromkeys(map(kind_of, SOURCES))), menu('source', SOURCES), menu('flag', FLAGS)
-    text, id, at = field('text', 'in any of the three texts'), field('id', 'harmless-base/test:1950'), w.BoundedIntText(description='pair')
+    text, id, at = field('text', 'in any of the three texts'), field('id', 'helpful-base/test:0'), w.BoundedIntText(description='pair')
     back, on, said, page = w.Button(description='Back'), w.Button(description='Next'), w.HTML(), w.HTML()
     def fits(o:Pair)->bool:
         a, b, c, d = (field.value.strip().casefold() for field in (kind, source, flag, text))

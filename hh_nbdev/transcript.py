@@ -55,13 +55,14 @@ class BadRow(ValueError):
         return BadRow(self.reason, self.found, self.field, file, line)
 
     def __str__(self)->str:
-        found = repr(self.found)
+        try: found = repr(self.found)
+        except RecursionError: found = f'a {type(self.found).__name__}, nested too deep to show'
         if len(found) > 80: found = f'{found[:60]} … {found[-15:]}'
         where = [str(self.file)] if self.file else []
         if self.line is not None: where.append(f'line {self.line} (counted from 0)')
         if self.field: where.append(f'field {self.field!r}')
         return (f'{", ".join(where) or "this row"}: {BAD[self.reason]}; found {found}. '
-                'Mend the row, or pass on_bad="skip" to count it and go on.')
+                'Mend the row; load_hh with on_bad="skip" counts it and goes on.')
 
 # %% ../nbs/01_transcript.ipynb #50ad7796
 def parse_row(

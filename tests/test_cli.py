@@ -130,7 +130,16 @@ def test_a_reader_who_has_seen_enough(tmp_path):
 def test_help(tmp_path):
     got = run(tmp_path, '--help')
     assert got.returncode == 0
-    for o in 'n kind seed id grep split source path'.split(): assert re.search(rf'--{o} .*\w{{3}}', got.stdout)
+    for o in 'n kind seed id grep split source path'.split(): assert re.search(rf'^  --{o} \(\w+\) +\w+ \w+', got.stdout, re.M)
+
+@pytest.mark.parametrize('args', [['--id', 'helpful-base/train:3'], ['--path', '']], ids=' '.join)
+def test_no_sample_in_place_of_what_was_asked_for(tmp_path, args):
+    got = run(tmp_path, *args)
+    assert got.returncode == 1 and not got.stdout and 'THIS IS NOT HH' not in got.stderr
+
+def test_names_that_the_terminal_cannot_show(tmp_path):
+    got = run(tmp_path, str(tmp_path/'données.jsonl'), '--path', 'sample', command='hh-export', PYTHONIOENCODING='ascii')
+    assert got.returncode == 0 and r'donn\xe9es.jsonl' in got.stdout
 
 @pytest.mark.real
 def test_real_rows_come_with_a_warning(tmp_path):

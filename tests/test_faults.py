@@ -78,6 +78,7 @@ deep = b'[' * 100_000 + b']' * 100_000
     (json.dumps({**ROW, 'rejected': 1.5}).encode(), 'not a string', ["field 'rejected'", '1.5']),
     (json.dumps({**ROW, 'prompt': 'hi'}).encode(), 'extra field', ['prompt']),
     (LINE[:-1] + b', "chosen": ' + json.dumps(ROW['chosen']).encode() + b'}', 'extra field', ['{"chosen"']),
+    (b'[' * 1010 + b']' * 1010, 'not an object', ['found']),
     (b'{"chosen": ' + b'[' * 1010 + b']' * 1010 + b', ' + LINE[1:], 'extra field', []),
     (json.dumps({**ROW, 'rejected': 'hi'}).encode(), 'no human turn first', ["field 'rejected'", "'hi'"]),
 ])
@@ -143,6 +144,9 @@ def test_both_layouts(tmp_path):
     assert len(load(tmp_path, GOOD)) == 3000  # they agree
     nested.write_bytes(MANY + LINE)
     with pytest.raises(BadFile, match='both claim to be helpful-base/train, and differ'): load(tmp_path, GOOD)
+    for bad in b'version https://git-lfs', GOOD[:200]:
+        nested.with_suffix('.jsonl.gz').write_bytes(bad)
+        with pytest.raises(BadFile, match='both claim to be helpful-base/train, and cannot be compared'): load(tmp_path, GOOD)
 
 @pytest.mark.parametrize('kwargs', [dict(split='dev'), dict(sources=['helpful']), dict(sources=[]), dict(on_bad='ignore'), dict(exclude=['long']), dict(exclude='empty')])
 def test_arguments_that_mean_nothing(kwargs):

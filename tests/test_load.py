@@ -31,6 +31,7 @@ def test_streaming_and_parts_give_the_same_pairs():
 
 @pytest.mark.real
 def test_exclude_is_a_filter_that_the_report_knows():
+    assert load_hh('sample', exclude=iter(['empty'])) == load_hh('sample', exclude=['empty']) != load_hh('sample')
     hh, clean = load_hh(split='test'), load_hh(split='test', exclude=['empty', 'run-on'])
     assert list(clean) == [p for p in hh if not {'empty', 'run-on'} & set(p.flags)]
     assert clean.report.read == clean.report.kept + clean.report.skipped.total() == 8552

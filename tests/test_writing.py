@@ -14,6 +14,15 @@ def pairs(n, word='reply'): return HH(Pair(f'Question {i}?', f'{word} {i} ' * 9,
 def skip_without_pyarrow(format):
     if format == 'parquet': pytest.importorskip('pyarrow')
 
+def test_links_stay_and_what_is_no_plain_file_is_left_alone(tmp_path):
+    (tmp_path/'link').symlink_to('real')
+    pairs(9).export(tmp_path/'link')
+    assert (tmp_path/'link').is_symlink() and HH.from_jsonl(tmp_path/'real') == pairs(9)
+    os.mkfifo(tmp_path/'pipe')
+    for file in tmp_path/'pipe', Path(os.devnull):
+        with pytest.raises(FileExistsError, match='no plain file'): pairs(9).export(file, force=True)
+        assert file.exists() and not file.is_file()
+
 def export_over_and_over(file, ready):
     hhs = pairs(3000, 'one'), pairs(3000, 'two')
     os.write(ready, b'.')
