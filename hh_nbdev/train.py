@@ -161,8 +161,9 @@ def write_jsonl(
     force:bool=False                   # Replace a file that is there?
 )->None:
     "Write rows as JSON lines, gzipped if the name ends in .gz, whole or not at all"
-    with write_whole(path, force) as part, (igzip.open if Path(path).suffix == '.gz' else open)(part, 'wb') as f:
-        for row in rows: f.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    with write_whole(path, force) as part, open(part, 'wb') as raw:
+        with igzip.IGzipFile('', 'wb', fileobj=raw, mtime=0) if Path(path).suffix == '.gz' else raw as f:  # the same rows, the same bytes
+            for row in rows: f.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
 def write_parquet(
     hh:HH,             # The pairs

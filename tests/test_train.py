@@ -143,6 +143,8 @@ def test_an_export_takes_a_template_and_parquet_is_not_replaced_unasked(tmp_path
     pytest.importorskip('pyarrow'), pytest.importorskip('datasets')
     hh = load_hh('sample')
     hh.export(tmp_path/'trl', 'trl', template=DIALOGUE)
+    for o in 'a.gz', 'b.gz': hh.export(tmp_path/o)
+    assert (tmp_path/'a.gz').read_bytes() == (tmp_path/'b.gz').read_bytes() and HH.from_jsonl(tmp_path/'a.gz') == hh
     expected = [to_text(o, DIALOGUE)._asdict() | dict(id=o.id) for o in hh]
     assert [json.loads(o) for o in (tmp_path/'trl').read_bytes().splitlines()] == expected == [*hh.to_trl(template=DIALOGUE)]
     (tmp_path/'p').write_bytes(b'old')
