@@ -94,7 +94,8 @@ def test_narrow_terminal(tmp_path):
     got = in_terminal(tmp_path, '--path', 'sample', '--id', 'harmless-base/train:17', columns=40)
     plain = re.sub(r'\x1b\[[\d;]*m', '', got)
     _, pair = plain.split('harmless-base/train:17', 1)
-    assert max(map(len, pair.split('\n')[1:])) <= 40 and '│' not in pair
+    assert max(map(len, plain.split('\n'))) <= 40 and '│' not in pair
+    assert 'harmless-base/train: 25 rows, 16 pairs, ' in ' '.join(plain.split())
     assert pair.index('chosen') < pair.index('rejected')
 
 def test_wide_terminal(tmp_path):
