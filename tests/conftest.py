@@ -1,11 +1,12 @@
 "What several tests share."
-import os, shutil
+import os, shutil, signal
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile('house', deadline=None)  # a busy machine is no failure
 settings.load_profile('house')
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores Ctrl-C, and so would all that the tests start
 
 @pytest.fixture(scope='session')
 def browser():

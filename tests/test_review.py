@@ -292,16 +292,13 @@ def terminal(file, keys, columns=80, **env):
     if not pid:
         os.environ.update(env, COLUMNS=str(columns), TERM='xterm')
         os.execv(sys.executable, [sys.executable, '-c', TERMINAL, str(file), os.path.dirname(__file__)])
-    out, keys, key, end = b'', list(keys), b'', time.time() + 120
+    out, keys, end = b'', list(keys), time.time() + 120
     try:
-        while time.time() < end:
-            if not select.select([fd], [], [], 10)[0]:  # a Ctrl-C that comes between Python's last look for signals and its read waits for the next key
-                if key == b'\x03': os.write(fd, key)
-                continue
+        while select.select([fd], [], [], max(0, end - time.time()))[0]:
             try: out += (new := os.read(fd, 65536))
             except OSError: break                                            # it has ended
             if not new: break
-            if keys and out.endswith((b'\n> ', b'words: ')): os.write(fd, key := keys.pop(0))
+            if keys and out.endswith((b'\n> ', b'words: ')): os.write(fd, keys.pop(0))
         else: os.kill(pid, signal.SIGKILL); pytest.fail(f'still there: {out[-500:]!r}')
     finally: os.close(fd)
     assert os.waitpid(pid, 0)[1] == 0, out
