@@ -389,7 +389,7 @@ def review_widget(
     key = w.Text(description='Answer', placeholder='a, b, t, s or u')
     remark = w.Text(description='Remark', placeholder='in your own words')
     buttons = [w.Button(description=o, tooltip=f'The letter {k} does the same') for k, o in BUTTONS.items()]
-    shown, clicked = review.current, -inf
+    shown, last = review.current, ('', -inf)
     def show(note:str='')->None:
         nonlocal shown
         shown, key.value = review.current, ''
@@ -406,9 +406,9 @@ def review_widget(
             show()
         except (OSError, RuntimeError, ValueError) as e: show(str(e))
     def click(letter:str)->None:
-        nonlocal clicked
-        if monotonic() - clicked > .5: press(letter)  # the second half of a double click answers nothing
-        clicked = monotonic()
+        nonlocal last
+        before, last = last, (letter, monotonic())
+        if before[0] != letter or last[1] - before[1] > .5: press(letter)  # the second half of a double click answers nothing
     key.observe(lambda change: press(change['new'].strip().lower()) if change['new'].strip() else None, 'value')
     for letter, button in zip(BUTTONS, buttons): button.on_click(lambda _, letter=letter: click(letter))
     show()
