@@ -35,7 +35,7 @@ endif
 	$(RUN) pytest -m 'not slow$(if $(REAL),, and not real)'
 
 coverage: $(VENV)/.dev ## the lines and branches that the notebooks' tests and pytest reach, in some 15 minutes
-	@$(RUN) python tests/cover.py $(REAL)
+	@$(RUN) python tools/cover.py $(REAL)
 
 # The hooks' home is .venv, so that nothing outside it changes, and they name its commands in full, so that git
 # finds them from any shell.
@@ -50,10 +50,10 @@ docs: $(VENV)/.dev     ## the site in _docs/ with Quarto, or else a plain previe
 	@rm -rf _proc _docs _preview
 	@if command -v quarto >/dev/null; then $(RUN) nbdev-docs --n-workers 2; \
 	else echo 'No quarto here (https://quarto.org/docs/get-started): a plain preview instead'; \
-	  $(RUN) python tests/preview.py && echo "Open $(CURDIR)/_preview/index.html"; fi
+	  $(RUN) python tools/preview.py && echo "Open $(CURDIR)/_preview/index.html"; fi
 
 readme: $(VENV)/.dev   ## README.md, made from nbs/index.ipynb
-	@$(RUN) python tests/readme.py
+	@$(RUN) python tools/readme.py
 
 bench: $(VENV)/.bench  ## the loader beside other ways to read the same files
 	@$(RUN) python bench/bench.py

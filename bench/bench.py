@@ -4,7 +4,7 @@
 
 Makes a corpus as large as HH's training split out of the HH files that are here (or out of the sample), and lets
 everyone read it RUNS times (7), in turn, each time in a fresh process. Prints a table; keeps all figures in
-results.json and draws nbs/images/bench.svg, both shown by nbs/15_speed.ipynb. Who is not installed is named as absent.
+results.json and draws nbs/images/bench.svg, both shown by nbs/17_speed.ipynb. Who is not installed is named as absent.
 """
 import gzip, hashlib, json, os, platform, re, shutil, subprocess, sys, tempfile, time
 from importlib.metadata import PackageNotFoundError, version
@@ -59,7 +59,8 @@ def loop(opener, parser):
         from io import BufferedReader
         import orjson
         from isal import igzip, igzip_threaded
-        from hh_nbdev import SOURCES, Pair, parse_row
+        from hh_nbdev import SOURCES, Pair
+        from hh_nbdev.transcript import parse_row
         loads = dict(json=json.loads, orjson=orjson.loads)[parser]
         open_ = dict(gzip=gzip.open, isal=igzip.open, thread=igzip_threaded.open, buffer=lambda path: BufferedReader(igzip_threaded.open(path).detach(), 1 << 16))[opener]
         yield

@@ -17,7 +17,7 @@ for cell in nb.cells:
 
 def page(env):
     "What the cells of essay 1 show when its page is prepared for the site"
-    return subprocess.run([sys.executable, '-c', BUILD, NBS/'10_six_examples.ipynb'], env=env, cwd=NBS.parent, capture_output=True, text=True, check=True).stdout
+    return subprocess.run([sys.executable, '-c', BUILD, NBS/'12_six_examples.ipynb'], env=env, cwd=NBS.parent, capture_output=True, text=True, check=True).stdout
 
 @pytest.mark.parametrize('path', sorted(NBS.glob('*.ipynb')), ids=lambda o: o.stem)
 def test_cells_that_run_when_the_page_is_built_keep_no_output(path):

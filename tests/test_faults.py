@@ -1,7 +1,8 @@
 "Damaged, odd and hostile files: each is read whole, or ends in one error that names the file and says what to do"
 import gzip, json, os, random, subprocess, sys, threading, zlib
 import pytest
-from hh_nbdev import ASSISTANT, HUMAN, SOURCES, BadFile, BadRow, DataNotFound, iter_hh, load_hh
+from hh_nbdev import SOURCES, BadFile, BadRow, DataNotFound, iter_hh, load_hh
+from hh_nbdev.transcript import ASSISTANT, HUMAN
 from hh_nbdev.load import MAX_LINE
 
 NAME = 'helpful-base.jsonl.gz'

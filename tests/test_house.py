@@ -84,7 +84,7 @@ def scripts():
 @pytest.mark.parametrize('command', scripts())
 def test_each_command_is_documented_with_its_help_as_it_is(command):
     said = subprocess.check_output([Path(sys.executable).parent/command, '--help'], text=True, env={'COLUMNS': '100'})
-    assert said in '\n'.join(''.join(out.get('text', [])) for o in json.loads((ROOT/'nbs/07_cli.ipynb').read_text())['cells'] for out in o.get('outputs', []))
+    assert said in '\n'.join(''.join(out.get('text', [])) for o in json.loads((ROOT/'nbs/11_cli.ipynb').read_text())['cells'] for out in o.get('outputs', []))
 
 @pytest.mark.parametrize('path', [*NOTEBOOKS, *ROOT.glob('*.md')], ids=lambda o: o.name)
 def test_links_within_the_project_lead_somewhere(path):

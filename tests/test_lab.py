@@ -173,7 +173,7 @@ def test_blind_reading_survives_a_killed_kernel(lab):
 @pytest.mark.real
 def test_the_essay_runs_top_to_bottom(lab):
     shutil.copytree(ROOT/'nbs', lab.folder/'nbs', symlinks=False)
-    lab.open('nbs/10_six_examples.ipynb')
+    lab.open('nbs/12_six_examples.ipynb')
     assert lab.run_all(300) == []
     assert len(lab.js("return [...document.querySelectorAll('.jp-RenderedHTML .hh-pair')]")) == 6
     lab.js("document.querySelectorAll('.jp-RenderedHTML details').forEach(o => o.open = true); document.querySelector('.hh-pair').scrollIntoView({block: 'center'})")

@@ -4,7 +4,8 @@ from collections import Counter
 from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
-from hh_nbdev import ASSISTANT, HUMAN, SKIPS, SOURCES, HH, BadRow, iter_hh, load_hh, parse_row, read_line
+from hh_nbdev import SOURCES, HH, BadRow, iter_hh, load_hh
+from hh_nbdev.transcript import ASSISTANT, HUMAN, SKIP_REASONS, parse_row, read_line
 from reference import classify, rows
 
 @pytest.mark.real
@@ -49,7 +50,7 @@ def test_any_row_as_the_reference_has_it(chosen, rejected):
     assert read_line(line) == (chosen, rejected)
     got = parse_row(chosen, rejected, trim=False)
     assert got == classify(chosen, rejected)
-    if isinstance(got, str): assert got in SKIPS
+    if isinstance(got, str): assert got in SKIP_REASONS
     else:
         assert HUMAN + got[0] + ASSISTANT + got[1] == chosen
         assert parse_row(chosen, rejected) == tuple(o.strip() for o in got)

@@ -7,7 +7,8 @@ from hypothesis import given, settings, strategies as st
 from rich.console import Console
 
 from hh_nbdev.load import HH, Pair
-from hh_nbdev.look import FOLD, UNSEEN, WORD, Run, compare, fold, pair_html, show, visible
+from hh_nbdev.compare import WORD, Run, compare
+from hh_nbdev.look import FOLD, UNSEEN, fold, pair_html, show, visible
 from hostile import HOSTILE, URL
 
 def pair(instruction, chosen='yes', rejected='no', source='helpful-base'): return Pair(instruction, chosen, rejected, source, 'train', 0)

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import hh_nbdev.review as R
+import hh_nbdev.verdicts as V
 from hh_nbdev.files import SOURCES, BadFile
 from hh_nbdev.load import HH, Pair
-from hh_nbdev.review import Agreement, Rate, Review, Verdict, agreement, at_a, kappa, open_verdicts, parse_verdict, read_verdicts
+from hh_nbdev.review import Review, side_at_a
+from hh_nbdev.stats import Rate
+from hh_nbdev.verdicts import Agreement, Verdict, agreement, kappa, open_verdicts, parse_verdict, read_verdicts
 
 def pairs(n): return HH(Pair(f'Question {i}?', f'Good {i}' + '!'*(i%7), f'Bad {i}' + '?'*(i%5), SOURCES[i%4], 'test', i) for i in range(n))
 def lines(file): return read_verdicts(file)[0]
@@ -37,7 +40,7 @@ class Slow(io.FileIO):
 def answering(file, hh, ack, slow):
     "A session: answer, tell the parent, answer, …"
     warnings.simplefilter('ignore')
-    if slow: R.open = lambda name, mode, buffering=-1: Slow(name, mode) if buffering == 0 else open(name, mode)
+    if slow: V.open = lambda name, mode, buffering=-1: Slow(name, mode) if buffering == 0 else open(name, mode)
     review = Review(hh, file, seed=1)
     while review.left:
         answer = 'abts'[review.done % 4]
@@ -188,11 +191,11 @@ def test_order_is_the_same_everywhere(tmp_path):
 
 def test_the_toss_is_fair_and_depends_on_nothing_else():
     for seed in range(3):
-        tosses = [at_a(o.id, seed) for o in pairs(4000)]
+        tosses = [side_at_a(o.id, seed) for o in pairs(4000)]
         assert abs(tosses.count('chosen') - 2000) < 130                      # four standard deviations
         same = sum(a == b for a, b in zip(tosses, tosses[1:]))
         assert abs(same - 2000) < 130
-    assert [at_a(o.id, 0) for o in pairs(40)] != [at_a(o.id, 1) for o in pairs(40)]
+    assert [side_at_a(o.id, 0) for o in pairs(40)] != [side_at_a(o.id, 1) for o in pairs(40)]
 
 def test_pairs_that_come_later_are_asked_too(tmp_path):
     hh = pairs(8)

@@ -3,7 +3,8 @@ import gzip, json, os, random, re
 from collections import Counter
 from pathlib import Path
 import pytest
-from hh_nbdev import ASSISTANT, BAD, FLAGS, HUMAN, SKIPS, BadRow, load_hh
+from hh_nbdev import FLAGS, BadRow, load_hh
+from hh_nbdev.transcript import ASSISTANT, BAD_REASONS, HUMAN, SKIP_REASONS
 from hh_nbdev.transcript import parse_line
 from hh_nbdev.files import SAMPLE
 import reference
@@ -80,7 +81,7 @@ def same_load(path, content, trim=True, exclude=()):
     assert [(*o[:3], o.line) for o in hh] == pairs
     assert hh.report.skipped == Counter(o for _, o in others)
     assert hh.report.read == len(pairs) + len(others)
-    bad = [o for o in others if o[1] in BAD]
+    bad = [o for o in others if o[1] in BAD_REASONS]
     if bad:
         try: load_hh(path.parent, sources='helpful-base', trim=trim, exclude=exclude)
         except BadRow as e: assert (e.line, e.reason) == bad[0] and str(path) in str(e) and len(str(e)) < 1000
@@ -93,7 +94,7 @@ def test_rows_that_nobody_would_write(tmp_path, batches, lines):
     for seed in range(batches):
         total += same_load(tmp_path/"helpful-base.jsonl.gz", Writer(seed, rows).file(lines), trim=seed % 2 == 0, exclude=tuple(FLAGS)[:seed % 4])
     assert total['rows'] > batches * lines * .98                               # a few lines are blank
-    assert {*SKIPS, *BAD, *(FLAGS if batches > 4 else ())} <= {*total}           # each reason came up
+    assert {*SKIP_REASONS, *BAD_REASONS, *(FLAGS if batches > 4 else ())} <= {*total}           # each reason came up
     assert total['pairs'] > total['rows'] / 5
 
 

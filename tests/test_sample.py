@@ -6,7 +6,7 @@ import pytest
 
 from hh_nbdev.files import SAMPLE, SOURCES
 from hh_nbdev.load import load_hh
-from hh_nbdev.transcript import ASSISTANT, FLAGS, HUMAN, SKIPS, parse_row
+from hh_nbdev.transcript import ASSISTANT, FLAGS, HUMAN, SKIP_REASONS, parse_row
 
 def lines(source):
     "The lines of a file as JSON text: split at newlines only, as U+2028 inside a text ends no line"
@@ -34,11 +34,11 @@ def test_every_row_is_accounted_for():
     for o in HH.report: assert o.read == len(ROWS[o.file.source]) == o.kept + o.skipped.total() and o.status == 'sample'
     assert (HH.report.read, HH.report.kept) == (97, 65) == (sum(map(len, ROWS.values())), len(HH))
     assert Counter(o.source for o in HH) == {o.file.source: o.kept for o in HH.report}
-    assert all(not o.skipped.keys() - SKIPS.keys() for o in HH.report)
+    assert all(not o.skipped.keys() - SKIP_REASONS.keys() for o in HH.report)
 
 def test_every_skip_reason_and_every_flag_occurs():
     assert HH.report.skipped == {'multi-turn': 24, 'no assistant message': 2, 'several assistant messages': 3, 'prompts differ': 3}
-    assert HH.report.skipped.keys() == SKIPS.keys()
+    assert HH.report.skipped.keys() == SKIP_REASONS.keys()
     assert Counter(flag for o in HH for flag in o.flags) == {'empty': 3, 'run-on': 5, 'identical': 1}
     assert {flag for o in HH for flag in o.flags} == FLAGS.keys()
 

@@ -28,7 +28,7 @@ class Page(HTMLParser):
 def site(tmp_path_factory):
     "The folder with the pages, and the pages by name"
     out = tmp_path_factory.mktemp('site')/'pages'
-    subprocess.run([sys.executable, ROOT/'tests/preview.py', out], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, ROOT/'tools/preview.py', out], check=True, cwd=ROOT)
     return out, {o.name: Page(o) for o in out.glob('*.html')}
 
 def test_links_lead_somewhere(site):

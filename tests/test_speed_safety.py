@@ -2,7 +2,8 @@
 import gzip, json, multiprocessing, os, random, signal, subprocess, sys, threading, time
 from pathlib import Path
 import pytest
-from hh_nbdev import ASSISTANT, HUMAN, SOURCES, BadRow, iter_hh, load_hh
+from hh_nbdev import SOURCES, BadRow, iter_hh, load_hh
+from hh_nbdev.transcript import ASSISTANT, HUMAN
 
 rng = random.Random(0)
 

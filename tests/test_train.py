@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 from hh_nbdev.files import OFFICIAL, SOURCES, BadFile, DataFile, find_files
 from hh_nbdev.load import HH, Pair, load_hh
-from hh_nbdev.train import ALPACA, DIALOGUE, Template, chat_text, file_rows, parse_batch, tally, to_text
+from hh_nbdev.load import iter_rows, parse_batch, tally
+from hh_nbdev.train import ALPACA, DIALOGUE, Template, chat_text, to_text
 from hh_nbdev.transcript import BadRow
 from reference import rows
 
@@ -168,10 +169,10 @@ def test_rows_of_a_file_keep_white_space_if_told_and_a_bad_row_has_its_place(tmp
     row = {o: f'\n\nHuman: Hi \n\nAssistant: {o} ' for o in ('chosen', 'rejected')}
     (tmp_path/'a.jsonl').write_text(json.dumps(row) + '\n\n{}\n')
     file = DataFile(tmp_path/'a.jsonl', 'helpful-base', 'train', 'path', False)
-    rows = file_rows(file, trim=False)
+    rows = iter_rows(file, trim=False)
     assert next(rows)['instruction'] == ' Hi ' == parse_batch({k: [v] for k, v in row.items()}, trim=False)['instruction'][0]
     with pytest.raises(BadRow, match=r'a\.jsonl, line 2 '): next(rows)
-    assert [o['skipped'] for o in file_rows(file, on_bad='skip')] == ['', 'missing field']
+    assert [o['skipped'] for o in iter_rows(file, on_bad='skip')] == ['', 'missing field']
 
 # TRL
 
@@ -270,7 +271,7 @@ def test_the_batch_function_under_datasets_gives_the_loaders_pairs(tmp_path):
 @pytest.mark.real
 def test_file_rows_are_the_loaders_rows():
     hh, files = load_hh(split='test'), find_files(split='test')
-    got = [o for file in files for o in file_rows(file)]
+    got = [o for file in files for o in iter_rows(file)]
     assert HH.from_rows(o for o in got if not o['skipped']) == hh
     counts = Counter((o['source'], o['skipped']) for o in got)
     assert tally(files, ((*k, n) for k, n in counts.items())) == hh.report
@@ -297,7 +298,7 @@ def ray_load(ray, folder, split, die_at, deaths):
     "Pairs and report of a folder, as Ray makes them; the first worker on each file is killed when it comes to row `die_at`"
     from hh_nbdev.files import DataFile
     def read(row):
-        for n, out in enumerate(file_rows(DataFile(**row))):
+        for n, out in enumerate(iter_rows(DataFile(**row))):
             mark = deaths/row['source']
             if n == die_at and not mark.exists():
                 mark.touch()

@@ -3,7 +3,8 @@ import os, subprocess, sys
 from pathlib import Path
 import pytest
 from hh_nbdev.load import HH, Pair, load_hh
-from hh_nbdev.measure import FEATURES, continued, dots, held_out, interval, leans, measure, oddities, to_judge, read_judgements
+from hh_nbdev.features import FEATURES, find_continuations, cross_val_correct, win_rate, measure, oddities, to_judge, read_judgements
+from hh_nbdev.stats import bootstrap_mean, forest_plot
 
 np = pytest.importorskip('numpy')
 pytest.importorskip('sklearn')
@@ -22,7 +23,7 @@ def made_up(n, seed=0):
 
 def test_light_import():
     "The module itself needs none of its extra"
-    code = 'import sys, hh_nbdev.measure; sys.exit(bool({"numpy", "sklearn", "matplotlib"} & set(sys.modules)))'
+    code = 'import sys, hh_nbdev.features; sys.exit(bool({"numpy", "sklearn", "matplotlib"} & set(sys.modules)))'
     assert subprocess.run([sys.executable, '-c', code], env={**os.environ, 'PYTHONPATH': str(VERDICTS.parent.parent)}).returncode == 0
 
 def test_missing_extra(monkeypatch):
@@ -36,7 +37,7 @@ def test_interval_covers():
     for i in range(200):
         group = np.repeat(np.arange(60), 3)
         values = rng.normal(0, 1, 60)[group] + rng.normal(0, .3, 180)
-        o = interval(values, group, seed=i, resamples=300)
+        o = bootstrap_mean(values, group, seed=i, resamples=300)
         hits += o.low <= 0 <= o.high
     assert 180 <= hits <= 199
 
@@ -45,18 +46,18 @@ def test_both_ways_round():
     hh = made_up(60)
     m, turned = measure(hh), measure(HH(o._replace(chosen=o.rejected, rejected=o.chosen) for o in hh))
     assert (m.columns(m.names) == -turned.columns(m.names)).all()
-    assert (held_out(m, ['length']) == held_out(turned, ['length'])).all()
-    assert leans(m, 'length').value == pytest.approx(1 - leans(turned, 'length').value)
+    assert (cross_val_correct(m, ['length']) == cross_val_correct(turned, ['length'])).all()
+    assert win_rate(m, 'length').value == pytest.approx(1 - win_rate(turned, 'length').value)
 
 def test_never_peeks(monkeypatch):
     "No conversation is learnt from and predicted in the same fold, and `train` keeps out the rest"
-    import hh_nbdev.measure as M
+    import hh_nbdev.features as M
     m, learnt = measure(made_up(60)), []
     ids = np.arange(len(m)) + 1.
     monkeypatch.setattr(type(m), 'columns', lambda self, names: ids[:, None])  # each pair's only feature is its number
     monkeypatch.setattr(M, 'fit', lambda x, weight=None: learnt.append(x[:, 0]) or np.ones(1))
     train = m.group % 2 == 0
-    held_out(m, ['length'], train=train)
+    cross_val_correct(m, ['length'], train=train)
     folds = [set(m.group[o.astype(int) - 1]) for o in learnt]
     assert len(folds) == 5 and all(g % 2 == 0 for f in folds for g in f)
     assert all(sum(g in f for f in folds) == 4 for g in set(m.group[train]))  # each conversation is left out once, whole
@@ -66,7 +67,7 @@ def test_chance():
     rng = np.random.RandomState(2)
     hh = HH(Pair(f'Question {i}?', 'word '*rng.randint(1, 40), 'word '*rng.randint(1, 40), 'helpful-base', 'train', i) for i in range(600))
     m = measure(hh)
-    o = interval(held_out(m, ['length']), m.group)
+    o = bootstrap_mean(cross_val_correct(m, ['length']), m.group)
     assert o.low < .5 < o.high
 
 @pytest.mark.parametrize('text', ['', ' ', '?', '\n\n', '“', '\u200b', '- ', 'I'*100_000, "I don't " * 20_000, '1) ' * 20_000])
@@ -76,11 +77,11 @@ def test_any_text(text):
 
 def test_nothing():
     "No pairs, no rows: no error"
-    assert len(measure(HH())) == 0 and oddities(HH()) == {} and continued([]) == []
+    assert len(measure(HH())) == 0 and oddities(HH()) == {} and find_continuations([]) == []
 
 def test_plot_of_any_series():
-    o = interval([0, 1, 1], [0, 1, 2])
-    assert dots({'a': {'mine': o}, 'b': {'mine': o, 'yours': o._replace(n=7)}}, 'Made up', 'share')._repr_png_().startswith(b'\x89PNG')
+    o = bootstrap_mean([0, 1, 1], [0, 1, 2])
+    assert forest_plot({'a': {'mine': o}, 'b': {'mine': o, 'yours': o._replace(n=7)}}, 'Made up', 'share')._repr_png_().startswith(b'\x89PNG')
 
 @pytest.mark.real
 def test_verdicts():

@@ -58,7 +58,7 @@ def build(out):
     source = ROOT/proc_nbs(force=True)
     pages = [(section, file, *read(source/file)) for section, file in sidebar()]
     names = {file: front['output-file'] for _, file, front, _ in pages}
-    maker = HTMLExporter(template_file=str(ROOT/'tests/preview.j2'), exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True)
+    maker = HTMLExporter(template_file=str(ROOT/'tools/preview.j2'), exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True)
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(source, out, ignore=shutil.ignore_patterns('*.ipynb', '*.md', '_quarto.yml', '*.scss'))
     for i, (_, _, front, cells) in enumerate(pages):

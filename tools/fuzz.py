@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing: files of a few lines, loaded, and read a second time by the reference parse.
 
     pip install atheris                          # it has builds for Python 3.11 to 3.13 on Linux
-    python tests/fuzz.py -max_total_time=600     # seconds; other options: llvm.org/docs/LibFuzzer.html
+    python tools/fuzz.py -max_total_time=600     # seconds; other options: llvm.org/docs/LibFuzzer.html
 
 Ends at the first disagreement or crash, with its input in a file `crash-…`: test_rows.py keeps those as cases.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=['hh_nbdev', 'reference']):
-    from hh_nbdev import HUMAN
+    from hh_nbdev.transcript import HUMAN
     from test_rows import BYTES, Writer, originals, same_load
 
 # JSON read in Python as well: its branches guide the fuzzer, its results do not count

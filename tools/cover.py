@@ -1,6 +1,6 @@
 """Line and branch coverage of hh_nbdev, by the notebooks' tests and pytest together.
 
-    python tests/cover.py [real] [slow] [train] [ray]    # flags as for nbdev-test; they are marks of pytest too
+    python tools/cover.py [real] [slow] [train] [ray]    # flags as for nbdev-test; they are marks of pytest too
 
 nbdev-test runs exported cells in the notebook, where they count for no module. So here each is compiled under the name
 of the module that it was exported to, with the line numbers that it has there: it stands in both word for word.
