@@ -68,8 +68,11 @@ class Tabular:
         return '\n'.join('  '.join(o.rjust(w) if i else o.ljust(w) for i, (o, w) in enumerate(zip(row, widths))).rstrip() for row in table)
 
     def _repr_markdown_(self)->str:
-        head, *body = (f'| {" | ".join(row)} |' for row in self.table())
-        return '\n'.join([head, '|---|' + '---:|' * (head.count('|') - 2), *body])
+        table = self.table()
+        widths = [max(map(len, column)) + 2 for column in zip(*table)]
+        label, *numbers = ['-' * width for width in widths]  # pandoc shares the page's width out by the dashes
+        head, *body = [f'| {" | ".join(row)} |' for row in table]
+        return '\n'.join([head, f'|{"|".join([label, *(dashes + ":" for dashes in numbers)])}|', *body])
 
 # %% ../nbs/00_basics.ipynb #68861be0
 class Table(Tabular):
