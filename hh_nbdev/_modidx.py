@@ -104,6 +104,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'hh_nbdev.load.iter_hh': ('load.html#iter_hh', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.iter_rows': ('load.html#iter_rows', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.load_hh': ('load.html#load_hh', 'hh_nbdev/load.py'),
+                               'hh_nbdev.load.load_or_none': ('load.html#load_or_none', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.parse_batch': ('load.html#parse_batch', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.read_lines': ('load.html#read_lines', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.read_pairs': ('load.html#read_pairs', 'hh_nbdev/load.py'),

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 from isal import igzip_threaded
 from isal.igzip_lib import IsalError
 from .basics import Tabular, draw, shorten
-from .files import OFFICIAL, SOURCES, BadFile, DataFile, find_files, kind_of
+from .files import OFFICIAL, SOURCES, BadFile, DataFile, DataNotFound, find_files, kind_of
 from .transcript import BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, flags_of, parse_line, parse_row, read_line
 
 # %% auto #0
 __all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'Unzip', 'read_lines', 'check_start', 'FileReport', 'Report', 'HH', 'read_pairs',
-           'iter_hh', 'load_hh', 'read_rows', 'parse_batch', 'iter_rows', 'tally']
+           'iter_hh', 'load_hh', 'load_or_none', 'read_rows', 'parse_batch', 'iter_rows', 'tally']
 
 # %% ../nbs/03_load.ipynb #587bede0
 class Pair(NamedTuple):
@@ -293,6 +293,17 @@ def load_hh(
     "Load HH; raises `DataNotFound`, `BadFile` or `BadRow`"
     report = Report()
     return HH(iter_hh(path, split, sources, trim, on_bad, exclude, download, report), report)
+
+# %% ../nbs/03_load.ipynb #5d1f0a02
+def load_or_none(
+    split:Literal['train', 'test']='test' # Which of the official files
+)->HH | None:                             # None where they are not here
+    "Load the official files for a cell that needs them, or say in one line that it is left out. Never downloads."
+    try: files = find_files(split=split, download=False)
+    except DataNotFound: files = []
+    if files and all(file.official for file in files): return load_hh(split=split, download=False)
+    print(f'Left out: this needs the official {split} files, and they are not here.')
+    return None
 
 # %% ../nbs/03_load.ipynb #ab1e8d9f
 def read_rows(

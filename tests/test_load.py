@@ -1,10 +1,12 @@
 "The loader beside the reference parse: on every real row, and on rows that no one would write"
-import gzip, json, os, pickle, subprocess, sys
+import gzip, json, os, pickle, shutil, subprocess, sys
 from collections import Counter
 from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 from hh_nbdev import SOURCES, HH, BadRow, iter_hh, load_hh
+from hh_nbdev.files import find_files
+from hh_nbdev.load import load_or_none
 from hh_nbdev.transcript import ASSISTANT, HUMAN, SKIP_REASONS, parse_row, read_line
 from reference import classify, rows
 
@@ -72,3 +74,17 @@ def test_import_is_light():
     heavy = {'torch', 'datasets', 'transformers', 'numpy', 'pandas', 'pyarrow', 'matplotlib', 'ray', 'huggingface_hub', 'rich', 'ipywidgets', 'IPython'}
     loaded = subprocess.check_output([sys.executable, '-c', 'import hh_nbdev, sys; print(*sys.modules)'], text=True).split()
     assert not heavy & set(loaded)
+
+@pytest.mark.real
+def test_a_cell_that_needs_the_official_files_gets_them_where_they_are():
+    assert len(load_or_none('test')) == 2604
+
+def test_a_cell_that_needs_the_official_files_is_told_where_they_are_not(tmp_path, monkeypatch, capsys):
+    "Neither an empty folder nor other data under the official names will do"
+    monkeypatch.setenv('HH_DATA', str(tmp_path))
+    assert load_or_none('test') is None
+    assert load_or_none('train') is None
+    for file in find_files('sample'): shutil.copy(file.path, tmp_path)
+    assert load_or_none('train') is None
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(',')[0] for line in said] == [f'Left out: this needs the official {split} files' for split in ('test', 'train', 'train')]
