@@ -29,23 +29,31 @@ def kind_of(
 
 # %% ../nbs/01_files.ipynb #f8dc8b33
 class Official(NamedTuple):
-    "What is known of one official file; None where we do not know"
-    rows: int               # lines
-    size: int | None        # bytes, gzipped
-    sha256: str | None      # of the gzipped file
-    git_blob: str | None = None  # sha1 of b'blob SIZE\0' and the gzipped file
+    "What is known of one official file"
+    rows: int        # lines
+    text_bytes: int  # UTF-8 bytes of `chosen` and `rejected` in all rows together
+    size: int        # bytes, gzipped
+    sha256: str      # of the gzipped file
 
 REPO, REVISION = 'Anthropic/hh-rlhf', '09be8c5bbc57cb3887f3a9732ad6aa7ec602a1fa'  # on the Hugging Face Hub
 
 OFFICIAL = {
-    ('harmless-base', 'train'): Official(42_537, None, None, 'df7c90b1bbd6093bda9c996e8aab9a46fa557dcf'),
-    ('helpful-base', 'train'): Official(43_835, 16_200_131, '518a5bf288456fc9f3b7c980c54116fba0c52f274d3f4d344675d83e4058f6f4'),
-    ('helpful-online', 'train'): Official(22_007, 20_127_228, '0994d18b82083f5c084ce04071b683958a724df8c7215ab1d851986642d36a2a'),
-    ('helpful-rejection-sampled', 'train'): Official(52_421, 25_697_148, '0cea2d2ab2187624ec1314e8cc6fb579f0fa987b3a33e8102b7556ed4d255f64'),
-    ('harmless-base', 'test'): Official(2_312, 742_801, 'ebfaaed21162a4de120ae85366075b34425e2a6303fac59b99555002f7016f03'),
-    ('helpful-base', 'test'): Official(2_354, 875_191, '8be3fc1a13b27901631696f2be6f184c799f1baeaf145f53ac5db24960adc37b'),
-    ('helpful-online', 'test'): Official(1_137, 1_053_578, '39a475cc7e0df972902f8e3a0972726fce826ac65369bda8c671de4330c60a10'),
-    ('helpful-rejection-sampled', 'test'): Official(2_749, 1_361_231, 'abc35dbc56015db1dae0faa484514ccbc3eee0133bfcd557fc69250619b028bb'),
+    ('harmless-base', 'train'): Official(
+        42_537, 55_955_346, 13_197_306, 'bf3e1ecd3db61bf21d190f69351d26670c67aababa0fd282fa008c17a7202217'),
+    ('helpful-base', 'train'): Official(
+        43_835, 66_730_058, 16_200_131, '518a5bf288456fc9f3b7c980c54116fba0c52f274d3f4d344675d83e4058f6f4'),
+    ('helpful-online', 'train'): Official(
+        22_007, 81_389_177, 20_127_228, '0994d18b82083f5c084ce04071b683958a724df8c7215ab1d851986642d36a2a'),
+    ('helpful-rejection-sampled', 'train'): Official(
+        52_421, 103_210_390, 25_697_148, '0cea2d2ab2187624ec1314e8cc6fb579f0fa987b3a33e8102b7556ed4d255f64'),
+    ('harmless-base', 'test'): Official(
+        2_312, 3_158_764, 742_801, 'ebfaaed21162a4de120ae85366075b34425e2a6303fac59b99555002f7016f03'),
+    ('helpful-base', 'test'): Official(
+        2_354, 3_601_457, 875_191, '8be3fc1a13b27901631696f2be6f184c799f1baeaf145f53ac5db24960adc37b'),
+    ('helpful-online', 'test'): Official(
+        1_137, 4_274_275, 1_053_578, '39a475cc7e0df972902f8e3a0972726fce826ac65369bda8c671de4330c60a10'),
+    ('helpful-rejection-sampled', 'test'): Official(
+        2_749, 5_459_153, 1_361_231, 'abc35dbc56015db1dae0faa484514ccbc3eee0133bfcd557fc69250619b028bb'),
 }
 
 # %% ../nbs/01_files.ipynb #7097d46a
@@ -54,13 +62,13 @@ def is_official(
     source:str,  # The collection that it should be
     split:str    # The split that it should be
 )->bool:         # Is it, byte for byte, the file that Anthropic released?
-    "Compare a file's size, then its digest, with the table above"
-    known, size = OFFICIAL[source, split], path.stat().st_size
-    if known.size not in (None, size): return False
-    digest = hashlib.sha256() if known.sha256 else hashlib.sha1(b'blob %d\0' % size)
+    "Compare a file's size, then its sha256, with the table above"
+    known = OFFICIAL[source, split]
+    if path.stat().st_size != known.size: return False
+    digest = hashlib.sha256()
     with open(path, 'rb') as f:
         while block := f.read(1<<20): digest.update(block)
-    return digest.hexdigest() == (known.sha256 or known.git_blob)
+    return digest.hexdigest() == known.sha256
 
 # %% ../nbs/01_files.ipynb #f952db5e
 class DataFile(NamedTuple):
