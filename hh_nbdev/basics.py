@@ -13,7 +13,7 @@ from threading import get_native_id
 from typing import Any
 
 # %% auto #0
-__all__ = ['optional_import', 'atomic_write', 'shorten', 'Tabular', 'Table', 'draw']
+__all__ = ['optional_import', 'import_or_none', 'atomic_write', 'shorten', 'Tabular', 'Table', 'draw']
 
 # %% ../nbs/00_basics.ipynb #90eaba40
 def optional_import(
@@ -23,6 +23,17 @@ def optional_import(
     "Import an optional module, or say what to install"
     try: return import_module(module)
     except ModuleNotFoundError as e: raise ImportError(f"this needs {e.name}: pip install 'hh_nbdev[{extra}]'") from e
+
+# %% ../nbs/00_basics.ipynb #91c86161
+def import_or_none(
+    module:str,  # The module to import
+    extra:str    # The extra of this package that brings it
+)->Any:          # The module, or None where it is not installed
+    "Import a module for a notebook cell that needs it, or say in one line that the cell is left out"
+    try: return optional_import(module, extra)
+    except ImportError as e:
+        print(f'Left out: {e}')
+        return None
 
 # %% ../nbs/00_basics.ipynb #2b98f6b6
 @contextmanager
