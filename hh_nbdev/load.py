@@ -22,6 +22,9 @@ from .transcript import BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, flags_of, pars
 __all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'Unzip', 'read_lines', 'check_start', 'FileReport', 'Report', 'HH', 'read_pairs',
            'iter_hh', 'load_hh', 'load_or_none', 'read_rows', 'parse_batch', 'iter_rows', 'tally']
 
+# %% ../nbs/03_load.ipynb #4b82cf7b
+if TYPE_CHECKING: from hh_nbdev.train import Template  # for the signatures below; train itself imports this module
+
 # %% ../nbs/03_load.ipynb #587bede0
 class Pair(NamedTuple):
     "An instruction, the reply that was preferred, the one that was not, and the row they stand in"
@@ -191,9 +194,6 @@ class HH(Sequence[Pair]):
 
     def __reduce__(self)->tuple[Any, ...]: return HH, (self.pairs, self.report)
 
-    if TYPE_CHECKING:  # `look` and `train` patch methods in, which a type checker does not see
-        def __getattr__(self, name:str)->Any: ...
-
     def __repr__(self)->str:
         counts = ', '.join(f'{n:,} {o}' for o, n in Counter(self['source']).items())
         return '\n'.join([f'{len(self):,} pairs' + f' ({counts})' * bool(self), *map(repr, self[:10]), *['…'] * (len(self) > 10)])
@@ -234,6 +234,24 @@ class HH(Sequence[Pair]):
         "The pairs as plain dicts"
         return [o.to_dict() for o in self.pairs]
 
+    if TYPE_CHECKING:  # added by the modules `look` and `train`, which describe them: see the table below
+        def _repr_html_(self)->str: ...
+        def split(self, val:int | float=200, seed:int=0)->tuple[HH, HH]: ...
+        def to_trl(self, conversational:bool=False, template:Template=...)->Any: ...
+        def to_arrow(self)->Any: ...
+        def to_dataset(self)->Any: ...
+        def to_pandas(self)->Any: ...
+        def to_polars(self)->Any: ...
+        def to_jsonl(self, path:str | Path, force:bool=False)->None: ...
+        def to_parquet(self, path:str | Path, force:bool=False)->None: ...
+        def export(self, path:str | Path, format:str='jsonl', force:bool=False, template:Template=...)->None: ...
+        @classmethod
+        def from_rows(cls, rows:Iterable[Mapping[str, Any]])->HH: ...
+        @classmethod
+        def from_jsonl(cls, path:str | Path)->HH: ...
+        @classmethod
+        def from_parquet(cls, path:str | Path)->HH: ...
+
 # %% ../nbs/03_load.ipynb #85e66fee
 def read_pairs(
     file:DataFile,            # The file
@@ -264,7 +282,7 @@ def read_pairs(
 # %% ../nbs/03_load.ipynb #c21f3570
 def iter_hh(
     path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None looks where `find_files` says
-    split:str='train',              # 'train' or 'test'
+    split:Literal['train', 'test']='train', # Which split
     sources:Iterable[str]=SOURCES,  # Collections to read; their order is always that of `SOURCES`
     trim:bool=True,                 # Strip white space at both ends of each text?
     on_bad:Literal['error', 'skip']='error', # A row that is no transcript is an error, or is counted and skipped
@@ -283,7 +301,7 @@ def iter_hh(
 # %% ../nbs/03_load.ipynb #37905da8
 def load_hh(
     path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None looks where `find_files` says
-    split:str='train',              # 'train' or 'test'
+    split:Literal['train', 'test']='train', # Which split
     sources:Iterable[str]=SOURCES,  # Collections to read; their order is always that of `SOURCES`
     trim:bool=True,                 # Strip white space at both ends of each text?
     on_bad:Literal['error', 'skip']='error', # A row that is no transcript is an error, or is counted and skipped
@@ -308,7 +326,7 @@ def load_or_none(
 # %% ../nbs/03_load.ipynb #ab1e8d9f
 def read_rows(
     path:str | Path | None=None,    # The folder; None looks where `find_files` says
-    split:str='train',              # 'train' or 'test'
+    split:Literal['train', 'test']='train', # Which split
     sources:Iterable[str]=SOURCES,  # Collections to read
     download:bool=True              # May the files be downloaded?
 )->dict[str, list[tuple[str, str]]]:# For each collection, the chosen and the rejected transcript of each row
