@@ -8,9 +8,9 @@ import os, re, sys, warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from fastcore.script import call_parse
-from .files import CLUSTER, SOURCES, DataNotFound, kind_of
+from .files import CLUSTER, SOURCES, DataNotFound, Split, kind_of
 from .load import HH, Report, load_hh
 from .look import console, examples, show
 from .review import Review, review_terminal
@@ -60,7 +60,7 @@ def load_or_sample(
     sample:bool=True     # May it be the sample?
 )->HH:                   # Real pairs or, where there is neither data nor network, the shipped sample
     "Load HH for a command, with a word of warning or of excuse"
-    try: hh = load_hh(path, split, sources)
+    try: hh = load_hh(path, cast(Split, split), sources)
     except DataNotFound as e:
         if not sample or path is not None or os.environ.get('HH_DATA') or CLUSTER.is_dir(): raise
         print(f'{e}\nTHIS IS NOT HH: no data was found, so here is the small sample that ships with hh_nbdev, written by us to look like it.', file=sys.stderr)
@@ -121,7 +121,7 @@ def hh_review(
 )->None:
     "Read pairs blind, and keep the verdicts"
     with in_one_line('hh-review'):
-        hh = load_hh(path, split, sources_of(kind, source))
+        hh = load_hh(path, cast(Split, split), sources_of(kind, source))
         if path != 'sample': print(WARNING, end='\n\n')
         review_terminal(Review(examples(hh, n, seed), file, seed, reader))
 
@@ -140,7 +140,7 @@ def hh_export(
     "Write the pairs to a file, for training"
     with in_one_line('hh-export'):
         if format not in FORMATS: raise ValueError(f'--format is one of {", ".join(FORMATS)}, not {format}')
-        hh:Any = load_hh(path, split, sources_of(kind, source), exclude=[o for o in exclude.split(',') if o])
+        hh:Any = load_hh(path, cast(Split, split), sources_of(kind, source), exclude=[o for o in exclude.split(',') if o])
         hh.export(file, format, force)
         print_report(hh.report)
         print(f'{len(hh):,} pairs written to {file}')

@@ -10,16 +10,17 @@ from importlib.resources import files as package_files
 from itertools import zip_longest
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 # %% auto #0
-__all__ = ['SOURCES', 'SPLITS', 'REPO', 'REVISION', 'OFFICIAL', 'XET', 'CLUSTER', 'SAMPLE', 'kind_of', 'Official', 'is_official',
-           'DataFile', 'names_of', 'DataNotFound', 'BadFile', 'same_text', 'find_in', 'fetch', 'hub_download',
-           'discard', 'find_files']
+__all__ = ['SOURCES', 'Split', 'SPLITS', 'REPO', 'REVISION', 'OFFICIAL', 'XET', 'CLUSTER', 'SAMPLE', 'kind_of', 'Official',
+           'is_official', 'DataFile', 'names_of', 'DataNotFound', 'BadFile', 'same_text', 'find_in', 'fetch',
+           'hub_download', 'discard', 'find_files']
 
 # %% ../nbs/01_files.ipynb #51a6d969
 SOURCES = ('harmless-base', 'helpful-base', 'helpful-online', 'helpful-rejection-sampled')  # the order of everything
-SPLITS = ('train', 'test')
+Split = Literal['train', 'test']
+SPLITS:tuple[Split, ...] = ('train', 'test')
 
 def kind_of(
     source:str  # A collection, one of `SOURCES`

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 from isal import igzip_threaded
 from isal.igzip_lib import IsalError
 from .basics import Tabular, draw, shorten
-from .files import OFFICIAL, SOURCES, BadFile, DataFile, DataNotFound, find_files, kind_of
+from .files import OFFICIAL, SOURCES, BadFile, DataFile, DataNotFound, Split, find_files, kind_of
 from .transcript import BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, flags_of, parse_line, parse_row, read_line
 
 # %% auto #0
@@ -282,7 +282,7 @@ def read_pairs(
 # %% ../nbs/03_load.ipynb #c21f3570
 def iter_hh(
     path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None looks where `find_files` says
-    split:Literal['train', 'test']='train', # Which split
+    split:Split='train',            # 'train' or 'test'
     sources:Iterable[str]=SOURCES,  # Collections to read; their order is always that of `SOURCES`
     trim:bool=True,                 # Strip white space at both ends of each text?
     on_bad:Literal['error', 'skip']='error', # A row that is no transcript is an error, or is counted and skipped
@@ -301,7 +301,7 @@ def iter_hh(
 # %% ../nbs/03_load.ipynb #37905da8
 def load_hh(
     path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None looks where `find_files` says
-    split:Literal['train', 'test']='train', # Which split
+    split:Split='train',            # 'train' or 'test'
     sources:Iterable[str]=SOURCES,  # Collections to read; their order is always that of `SOURCES`
     trim:bool=True,                 # Strip white space at both ends of each text?
     on_bad:Literal['error', 'skip']='error', # A row that is no transcript is an error, or is counted and skipped
@@ -326,7 +326,7 @@ def load_or_none(
 # %% ../nbs/03_load.ipynb #ab1e8d9f
 def read_rows(
     path:str | Path | None=None,    # The folder; None looks where `find_files` says
-    split:Literal['train', 'test']='train', # Which split
+    split:str='train',              # 'train' or 'test'
     sources:Iterable[str]=SOURCES,  # Collections to read
     download:bool=True              # May the files be downloaded?
 )->dict[str, list[tuple[str, str]]]:# For each collection, the chosen and the rejected transcript of each row
