@@ -8,6 +8,10 @@ NEEDS  := $(shell sed -n 's/^requires-python = ">=\(.*\)"/\1/p' pyproject.toml)
 BIN    := $(CURDIR)/$(VENV)/bin
 RUN    := PATH="$(BIN):$$PATH"
 
+NOTEBOOKS := $(wildcard nbs/[0-9]*.ipynb nbs/index.ipynb)
+# JupyterLab calls a new notebook Untitled: no test takes it for one of ours.
+NOT_OURS  := ^[_.]|^Untitled
+
 # The one place that decides whether the real files are here: HH_DATA names a folder with the test split, or not.
 # If so their tests run too; if not they are left out, except where CI=true: there that is a failure.
 ifdef HH_DATA
@@ -24,27 +28,31 @@ help:                  ## this list
 look: $(VENV)/.look    ## the report on the data, then three helpful and three harmless pairs, side by side
 	@$(RUN) hh-look
 
-test: $(VENV)/.dev     ## export and clean, the tests in the notebooks, then pytest
+test: $(VENV)/.dev     ## export and clean, the tests in the notebooks, then pytest: some three minutes
 ifeq ($(CI)$(REAL),true)
-	@echo 'CI=true, and HH_DATA names no folder with the real files'; exit 1
+	@echo 'CI=true, and HH_DATA names no folder with the real test files'; exit 1
 endif
-	@set -e; export $(RUN); state() { cat nbs/*.ipynb hh_nbdev/*.py | cksum; }; \
-	  before=$$(state); nbdev-export; nbdev-clean; \
+	@set -e; export $(RUN); state() { cat $(NOTEBOOKS) hh_nbdev/*.py | cksum; }; \
+	  echo '1 of 3: export the notebooks, clean them'; \
+	  before=$$(state); nbdev-export; nbdev-clean; python tools/clear_rows.py; \
 	  [ "$$before" = "$$(state)" ] || { echo 'Notebooks or modules were not as nbdev leaves them; now they are.'; [ -z "$$CI" ]; }
-	$(RUN) nbdev-test --flags '$(REAL)'
-	$(RUN) pytest -m 'not slow$(if $(REAL),, and not real)'
+	@echo "2 of 3: the tests in $(words $(NOTEBOOKS)) notebooks, about a minute without a word"
+	@$(RUN) nbdev-test --flags '$(REAL)' --skip-file-re '$(NOT_OURS)'
+	@echo '3 of 3: pytest'
+	@$(RUN) pytest -m 'not slow$(if $(REAL),, and not real)'
 
 coverage: $(VENV)/.dev ## the lines and branches that the notebooks' tests and pytest reach, in some 15 minutes
 	@$(RUN) python tools/cover.py $(REAL)
 
-# The hooks' home is .venv, so that nothing outside it changes, and they name its commands in full, so that git
-# finds them from any shell.
-lab: $(VENV)/.dev      ## JupyterLab on nbs/; saving cleans, git merges notebooks cell by cell
+# nbdev's hooks for git name its commands in full, so that git finds them from any shell. Their home is .venv, so that
+# nothing outside this folder changes.
+lab: $(VENV)/.dev      ## JupyterLab; saving cleans, git merges notebooks cell by cell; my/ is for notebooks of your own
 	-@HOME="$(CURDIR)/$(VENV)" $(RUN) nbdev-install-hooks
 	-@[ ! -d .git ] || { git config --file .gitconfig merge.jupyternotebook.driver '"$(BIN)/nbdev-merge" %O %A %B %P'; \
 	  git config --file .gitconfig diff.jupyternotebook.command '"$(BIN)/nbdev-diff-driver"'; \
 	  printf '#!/bin/sh\n[ ! -x "%s" ] || "%s"\n' "$(BIN)/nbdev-trust" "$(BIN)/nbdev-trust" >.git/hooks/post-merge; }
-	@cd nbs && JUPYTER_CONFIG_PATH="$(CURDIR)/$(VENV)/.jupyter" $(RUN) jupyter lab $(LAB)
+	@mkdir -p my
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter" $(RUN) jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb $(LAB)
 
 docs: $(VENV)/.dev     ## the site in _docs/ with Quarto, or else a plain preview of the same pages in _preview/
 	@rm -rf _proc _docs _preview
@@ -80,9 +88,13 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.look:  EXTRA :=
+$(VENV)/.look:  TAKES := a few seconds to a minute
 $(VENV)/.dev:   EXTRA := [dev]
+$(VENV)/.dev:   TAKES := one to three minutes the first time
 $(VENV)/.bench: EXTRA := [bench]
+$(VENV)/.bench: TAKES := one to three minutes
 $(VENV)/.look $(VENV)/.dev $(VENV)/.bench: $(VENV)/.made $(FACTS)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.$(EXTRA)'
+	@echo "Installing hh_nbdev$(EXTRA) and what it needs into $(VENV): $(TAKES)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.$(EXTRA)'
 	@for o in clean docs export test; do [ ! -e $(VENV)/bin/nbdev-$$o ] || ln -sf nbdev-$$o $(VENV)/bin/nbdev_$$o; done  # nbdev 2 spelt them so
 	@touch $@ $(VENV)/.look

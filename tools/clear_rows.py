@@ -1,0 +1,40 @@
+"""Clear the outputs of cells that show rows of the dataset, as no row may be committed. Run this file to clear all notebooks.
+
+Such a cell begins with `#| exec_doc`: nbdev runs it when the site is built, so its output need not be kept in git.
+`make lab` does this whenever a notebook is saved, and `make test` and the pre-commit hook do it for all of them."""
+import json, sys
+from pathlib import Path
+
+from nbdev.clean import clean_jupyter
+
+ROOT = Path(__file__).parent.parent
+
+def shows_rows(cell):
+    "Does this cell show rows of the dataset?"
+    return cell['cell_type'] == 'code' and '#| exec_doc' in ''.join(cell['source'])
+
+def clear_rows(notebook):
+    "Clear the outputs of the cells that show rows; how many cells had some"
+    shown = [cell for cell in notebook['cells'] if shows_rows(cell) and cell['outputs']]
+    for cell in shown: cell['outputs'] = []
+    return len(shown)
+
+def clean_before_saving(path, model, **kwargs):
+    "Jupyter's pre-save hook: what `nbdev-clean` does, then `clear_rows`"
+    if model['type'] != 'notebook': return
+    clean_jupyter(path=path, model=model, **kwargs)
+    clear_rows(model['content'])
+
+def main():
+    "Clear every notebook, and say in which cells had to be cleared; exits with 1 if there were any"
+    found = 0
+    for path in sorted((ROOT/'nbs').glob('*.ipynb')):
+        notebook = json.loads(path.read_text(encoding='utf-8'))
+        cleared = clear_rows(notebook)
+        if not cleared: continue
+        found += cleared
+        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + '\n', encoding='utf-8')
+        print(f'{path.relative_to(ROOT)}: {cleared} cells held rows of the dataset. They are cleared now; add the file again.')
+    sys.exit(bool(found))
+
+if __name__ == '__main__': main()
