@@ -102,6 +102,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'hh_nbdev.load.Unzip.readable': ('load.html#unzip.readable', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.Unzip.readinto': ('load.html#unzip.readinto', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.check_start': ('load.html#check_start', 'hh_nbdev/load.py'),
+                               'hh_nbdev.load.data_here': ('load.html#data_here', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.iter_hh': ('load.html#iter_hh', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.iter_rows': ('load.html#iter_rows', 'hh_nbdev/load.py'),
                                'hh_nbdev.load.load_hh': ('load.html#load_hh', 'hh_nbdev/load.py'),

@@ -20,7 +20,7 @@ from .transcript import BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, flags_of, pars
 
 # %% auto #0
 __all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'Unzip', 'read_lines', 'check_start', 'FileReport', 'Report', 'HH', 'read_pairs',
-           'iter_hh', 'load_hh', 'load_or_none', 'read_rows', 'parse_batch', 'iter_rows', 'tally']
+           'iter_hh', 'load_hh', 'load_or_none', 'data_here', 'read_rows', 'parse_batch', 'iter_rows', 'tally']
 
 # %% ../nbs/03_load.ipynb #4b82cf7b
 if TYPE_CHECKING: from hh_nbdev.train import Template  # for the signatures below; train itself imports this module
@@ -322,6 +322,21 @@ def load_or_none(
     if files and all(file.official for file in files): return load_hh(split=split, download=False)
     print(f'Left out: this needs the official {split} files, and they are not here.')
     return None
+
+# %% ../nbs/03_load.ipynb #e55a0002
+def data_here()->dict[str, Any]:  # Arguments for `load_hh` and `read_rows`
+    """The data that an essay is about: what `HH_SPLIT` names ('train', 'test' or 'sample'), or else the test files, the
+    training files or the sample, whichever is here first. Never looks at the Hub. Raises `DataNotFound` if `HH_DATA` is wrong."""
+    sample = dict(path='sample', split='train')
+    named = os.environ.get('HH_SPLIT')
+    if named == 'sample': return sample
+    if named: return dict(split=named)
+    for split in ('test', 'train'):
+        try: find_files(split=split, download=False)
+        except DataNotFound as e: problem = e
+        else: return dict(split=split)
+    if os.environ.get('HH_DATA'): raise problem
+    return sample
 
 # %% ../nbs/03_load.ipynb #ab1e8d9f
 def read_rows(
