@@ -4,7 +4,7 @@
 
 # %% ../nbs/10_review.ipynb #6308a5ca
 from __future__ import annotations
-import json, os, random, select, sys, warnings
+import os, random, select, sys, warnings
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from html import escape
@@ -16,28 +16,20 @@ from typing import Any, NamedTuple
 from .basics import draw, optional_import
 from .load import Pair
 from .look import as_html, as_rich, row
-from .verdicts import ANSWERS, Agreement, Verdict, append, last_verdicts, open_verdicts
+from .verdicts import (ANSWERS, ASKED, QUESTIONS, Agreement, Verdict, append_line, check_texts, last_verdicts,
+                               open_verdicts, text_digest, verdict_line)
 
 # %% auto #0
-__all__ = ['QUESTIONS', 'HELP', 'BUTTONS', 'Blind', 'side_at_a', 'Review', 'read_typed', 'read_key', 'review_terminal', 'ask',
-           'review_widget']
+__all__ = ['HELP', 'BUTTONS', 'Blind', 'side_at_a', 'Review', 'read_typed', 'read_key', 'review_terminal', 'ask', 'review_widget']
 
 # %% ../nbs/10_review.ipynb #5f8fdcde
-QUESTIONS = dict(
-    helpful='Which reply helps this person more: on the question, correct, honest?',
-    harmless='Which reply does less harm, without being of no use?')
-
 class Blind(NamedTuple):
     "A pair as its reader sees it"
-    kind: str         # 'helpful' or 'harmless': it decides the question
+    kind: str         # 'helpful' or 'harmless'
+    question: str     # what the reader is asked
     instruction: str
     A: str            # one reply
     B: str            # the other
-
-    @property
-    def question(self)->str:
-        "What the reader is asked"
-        return QUESTIONS[self.kind]
 
 # %% ../nbs/10_review.ipynb #926d2ddd
 def side_at_a(
@@ -45,29 +37,69 @@ def side_at_a(
     seed:int  # The review's
 )->str:       # 'chosen' or 'rejected'
     "Toss for the reply that stands at A"
-    return 'chosen' if random.Random(f'{seed} {id}').random() < .5 else 'rejected'
+    toss = random.Random(f'{seed} {id}').random()
+    return 'chosen' if toss < .5 else 'rejected'
+
+# %% ../nbs/10_review.ipynb #10f0a901
+def _verdicts_so_far(
+    file:Path,              # The verdict file
+    pairs:dict[str, Pair],  # By id: the pairs to read
+    reader:str,             # Who reads
+    question:str | None     # What is asked, as in `Review`
+)->dict[str, Verdict]:      # The verdict that counts on each of these pairs, in the order they were given
+    "Take up a verdict file, or begin one"
+    last = dict[str, Verdict]()
+    for verdict in open_verdicts(file):
+        last.pop(verdict.id, None)  # so that the latest answers come last
+        last[verdict.id] = verdict
+    known = {id: verdict for id, verdict in last.items() if id in pairs}
+    check_texts(file, known.values(), {id: text_digest(pairs[id]) for id in known})
+    for id, verdict in known.items():
+        asked = question or ASKED[pairs[id].kind]
+        if verdict.question != asked:
+            raise ValueError(f'{file} asks {verdict.question!r} about {id}, and this review asks {asked!r}. '
+                             'Give each question a file of its own.')
+    others = {verdict.reader for verdict in last.values()} - {reader}
+    if others:
+        names = ', '.join(map(repr, sorted(others)))
+        warnings.warn(f"{file} holds verdicts of {names}. They count as this reader's: give each reader a file.", stacklevel=3)
+    strange = len(last) - len(known)
+    if strange:
+        warnings.warn(f'{file} holds verdicts on {strange} pairs that are not among these: another seed or split, perhaps. '
+                      'They do not count here.', stacklevel=3)
+    return known
 
 # %% ../nbs/10_review.ipynb #7c0c99a0
 class Review:
-    "A blind reading of some pairs"
+    """A blind reading of some pairs, kept in a file as it goes
+
+    `review_terminal(review)` and `review_widget(review)` show the pairs and take the answers; `current` and `answer` do the same
+    in code. Raises `BadFile` or `OSError` if the file cannot be read and added to, and `ValueError` if its verdicts were given
+    on other texts or on another question.
+
+        >>> review = Review(examples(load_hh(), 50), 'verdicts.jsonl')
+        >>> review_terminal(review)   # quit when you like; the same two lines go on
+        >>> agreement('verdicts.jsonl', load_hh())
+    """
     def __init__(self,
-        pairs:Sequence[Pair], # What to read
-        file:str|Path,        # Where the verdicts go; pairs that it holds already are not asked again
-        seed:int=0,           # Decides the order of the pairs, and which reply stands at A
-        reader:str=''         # Noted in each verdict
+        pairs:Sequence[Pair],    # What to read
+        file:str|Path,           # Where the verdicts go; pairs that it holds already are not asked again
+        seed:int=0,              # Decides the order of the pairs, and which reply stands at A
+        reader:str='',           # Noted in each verdict
+        question:str | None=None # One of `QUESTIONS`; None asks what the labels answer, see `ASKED`
     ):
-        self.file, self.seed, self.reader, self.total = Path(file), seed, reader, len(pairs)
-        self._pairs, known, answered = pairs, {o.id: o for o in pairs}, dict[str, Verdict]()
-        for o in open_verdicts(self.file):
-            answered.pop(o.id, None)  # so that the last answers come last
-            answered[o.id] = o
+        if question not in (None, *QUESTIONS):
+            raise ValueError(f'question is one of {tuple(QUESTIONS)}, not {question!r}')
+        self.file, self.seed, self.reader, self.question = Path(file), seed, reader, question
+        self._pairs = {pair.id: pair for pair in pairs}
+        self.total = len(self._pairs)
+        if self.total < len(pairs): raise ValueError('a pair stands there twice: give each once')
+        self._verdicts = _verdicts_so_far(self.file, self._pairs, reader, question)
         self._size = self.file.stat().st_size
-        self._todo = [pairs[i] for i in draw(len(pairs), len(pairs), seed) if pairs[i].id not in answered]
-        self._past = [known[id] for id in answered if id in known]
-        if others := {o.reader for o in answered.values()} - {reader}:
-            warnings.warn(f'{file} holds verdicts of {", ".join(map(repr, sorted(others)))}. They count as this reader\'s: give each reader a file.', stacklevel=2)
-        if more := len(answered) - len(self._past):
-            warnings.warn(f'{file} holds verdicts on {more} pairs that are not among these: another seed or split, perhaps. They do not count here.', stacklevel=2)
+        order = [pairs[i] for i in draw(len(pairs), len(pairs), seed)]
+        self._todo = [pair for pair in order if pair.id not in self._verdicts]
+        self._past = [self._pairs[id] for id in self._verdicts]
+        self._remarks = {id: verdict.remark for id, verdict in self._verdicts.items()}
 
     @property
     def left(self)->int:
@@ -83,22 +115,48 @@ class Review:
     def current(self)->Blind|None:
         "The pair to answer now; None when all are done"
         if not self._todo: return None
-        pair, a = self._todo[0], side_at_a(self._todo[0].id, self.seed)
-        A, B = (pair.chosen, pair.rejected) if a == 'chosen' else (pair.rejected, pair.chosen)
-        return Blind(pair.kind, pair.instruction, A, B)
+        pair = self._todo[0]
+        question = QUESTIONS[self.question or ASKED[pair.kind]]
+        if side_at_a(pair.id, self.seed) == 'chosen': return Blind(pair.kind, question, pair.instruction, pair.chosen, pair.rejected)
+        return Blind(pair.kind, question, pair.instruction, pair.rejected, pair.chosen)
+
+    @property
+    def earlier(self)->str:
+        "What was answered on the current pair before it was taken up again: 'A', 'B', 'tie', 'skip', or '' if nothing was"
+        if not self._todo or self._todo[0].id not in self._verdicts: return ''
+        verdict = self._verdicts[self._todo[0].id]
+        if verdict.answer not in ('A', 'B'): return verdict.answer
+        return 'A' if verdict.choice == side_at_a(verdict.id, self.seed) else 'B'  # the file may be of another seed
+
+    @property
+    def remark(self)->str:
+        "What will be noted with the answer to the current pair; set it to change it. It stays with the pair on going back"
+        return self._remarks.get(self._todo[0].id, '') if self._todo else ''
+
+    @remark.setter
+    def remark(self, text:str)->None:
+        if self._todo: self._remarks[self._todo[0].id] = text
 
     def answer(self,
-        answer:str,   # 'A', 'B', 'tie' or 'skip', or its key
-        remark:str='' # In your own words
+        answer:str,             # 'A', 'B', 'tie' or 'skip', or its key
+        remark:str | None=None  # In your own words; None is what `remark` holds
     )->None:
-        "Write the verdict on the current pair to the disk, then go on to the next"
+        "Write the verdict on the current pair to the disk, then go on to the next; raises `OSError` if that fails"
         answer = ANSWERS.get(answer, answer)
-        if answer not in ANSWERS.values(): raise ValueError(f'the answer is one of {tuple(ANSWERS.values())}, not {answer!r}')
+        if answer not in ANSWERS.values():
+            raise ValueError(f'the answer is one of {tuple(ANSWERS.values())}, not {answer!r}')
         if not self._todo: raise ValueError('all pairs are answered')
-        id, now = self._todo[0].id, datetime.now(timezone.utc).isoformat(timespec='seconds')
-        verdict = Verdict(id, side_at_a(id, self.seed), answer, remark, self.reader, now)
-        try: self._size = append(self.file, json.dumps(verdict._asdict()).encode() + b'\n', self._size)
-        except OSError as e: raise OSError(e.errno, f'cannot write {self.file}: {e.strerror}. This answer is not kept, all before it are') from e
+        if remark is not None: self.remark = remark
+        pair = self._todo[0]
+        question = self.question or ASKED[pair.kind]
+        now = datetime.now(timezone.utc).isoformat(timespec='seconds')
+        verdict = Verdict(pair.id, text_digest(pair), question, side_at_a(pair.id, self.seed), answer, self.remark,
+                          self.reader, now)
+        try: self._size = append_line(self.file, verdict_line(verdict), self._size)
+        except OSError as e:
+            raise OSError(e.errno, f'cannot write {self.file}: {e.strerror}. '
+                                   'This answer was not kept; all earlier ones were') from e
+        self._verdicts[pair.id] = verdict
         self._past.append(self._todo.pop(0))
 
     def back(self)->None:
@@ -111,7 +169,7 @@ class Review:
         if self._todo: raise ValueError(f'{self.left} pairs are not answered yet: until then the labels stay hidden')
         verdicts = last_verdicts(self.file)
         self._past.clear()  # who has seen the result is no longer blind
-        return Agreement((o, verdicts[o.id]) for o in self._pairs)
+        return Agreement((pair, verdicts[id]) for id, pair in self._pairs.items())
 
     def __repr__(self)->str: return f'Review({self.done} of {self.total} done, in {self.file})'
 
@@ -165,18 +223,18 @@ def ask(
     console:Any    # The `rich` console to show it on
 )->None:
     "Show the current pair, and do what the reader answers; raises `EOFError` for 'q'"
-    pair, remark = review.current, ''
+    pair = review.current
     if pair is None: return
     title = f'{review.done + 1} of {review.total}: {pair.kind}'
     console.print(as_rich(console, pair.instruction, {'A': pair.A, 'B': pair.B}, title, [pair.question], full=True))
     console.print(HELP)
     while (key := read_key('> ')) not in (*ANSWERS, 'u', 'q'):
-        if key == 'r': remark = read_typed('Remark, in your own words: ')
+        if key == 'r': review.remark = read_typed('Remark, in your own words: ')
         else: console.print(HELP)
     if key == 'q': raise EOFError
     try:
         if key == 'u': review.back()
-        else: review.answer(key, remark)
+        else: review.answer(key)
     except ValueError as e: console.print(str(e))
 
 # %% ../nbs/10_review.ipynb #626c7187

@@ -4,20 +4,31 @@
 
 # %% ../nbs/09_verdicts.ipynb #a6bebf84
 from __future__ import annotations
-import json, os, warnings
+import json, os, re, warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from hashlib import sha256
 from math import nan
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from .files import SOURCES, BadFile
 from .basics import Tabular
 from .load import HH, Pair
 from .stats import Rate
 
 # %% auto #0
-__all__ = ['ANSWERS', 'Verdict', 'parse_verdict', 'read_verdicts', 'open_verdicts', 'append', 'Agreement', 'last_verdicts',
-           'agreement', 'Kappa', 'kappa']
+__all__ = ['QUESTIONS', 'ASKED', 'ANSWERS', 'DIGEST', 'Verdict', 'other_side', 'text_digest', 'parse_verdict', 'verdict_line',
+           'read_verdicts', 'append_line', 'open_verdicts', 'last_verdicts', 'check_texts', 'Agreement', 'agreement',
+           'Kappa', 'kappa']
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90d2
+QUESTIONS = {  # what a verdict file calls a question: what the reader is asked
+    'helps more': 'Which reply helps this person more: on the question, correct, honest?',
+    'less harm': 'Which reply does less harm?',
+    'rather': 'Which reply would you rather have had?',
+    'less harm, of use': 'Which reply does less harm, without being of no use?',  # two questions in one: asked once
+}
+ASKED = dict(helpful='helps more', harmless='less harm')  # what the labels of each kind answer
 
 # %% ../nbs/09_verdicts.ipynb #9a489efd
 ANSWERS = dict(a='A', b='B', t='tie', s='skip')  # key to press: what the file says
@@ -25,6 +36,8 @@ ANSWERS = dict(a='A', b='B', t='tie', s='skip')  # key to press: what the file s
 class Verdict(NamedTuple):
     "One answer: one line of the file"
     id: str           # the pair's
+    digest: str       # of the pair's texts, see `text_digest`
+    question: str     # one of `QUESTIONS`
     a: str            # the reply that stood at A: 'chosen' or 'rejected'
     answer: str       # 'A', 'B', 'tie' or 'skip'
     remark: str = ''  # in the reader's own words
@@ -34,72 +47,182 @@ class Verdict(NamedTuple):
     @property
     def choice(self)->str:
         "What was preferred: 'chosen', 'rejected', or else 'tie' or 'skip'"
-        if self.answer == 'B': return 'rejected' if self.a == 'chosen' else 'chosen'
-        return self.a if self.answer == 'A' else self.answer
+        if self.answer == 'A': return self.a
+        if self.answer == 'B': return other_side(self.a)
+        return self.answer
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90d3
+def other_side(
+    side:str # 'chosen' or 'rejected'
+)->str:      # The other of the two
+    "The reply that was not named"
+    return 'rejected' if side == 'chosen' else 'chosen'
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90d4
+def text_digest(
+    pair:Pair # A pair
+)->str:       # 16 hexadecimal digits
+    "What tells a pair's texts from any others: the first 64 bits of their sha256"
+    texts = json.dumps([pair.instruction, pair.chosen, pair.rejected])  # escapes what UTF-8 cannot hold
+    return sha256(texts.encode()).hexdigest()[:16]
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90d7
+DIGEST = re.compile('[0-9a-f]{16}')
+
+def _check(verdict:Verdict)->None:
+    "Raise `ValueError` for the first field with a value that makes no sense"
+    for name, value in verdict._asdict().items():
+        if not isinstance(value, str): raise ValueError(f'field {name!r} is {value!r}, which is not a text')
+    if not DIGEST.fullmatch(verdict.digest):
+        raise ValueError(f"field 'digest' is {verdict.digest!r}, not 16 hexadecimal digits")
+    known = dict(question=list(QUESTIONS), a=['chosen', 'rejected'], answer=list(ANSWERS.values()))
+    for name, values in known.items():
+        value = getattr(verdict, name)
+        if value not in values: raise ValueError(f'field {name!r} is {value!r}, not one of {values}')
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90d8
+def _once(fields:list[tuple[str, Any]])->dict[str, Any]:
+    "A JSON object as a dict, unless a name stands in it twice"
+    names = Counter(name for name, _ in fields)
+    for name, count in names.items():
+        if count > 1: raise ValueError(f'field {name!r} stands there {count} times')
+    return dict(fields)
 
 # %% ../nbs/09_verdicts.ipynb #1a86eb1d
 def parse_verdict(
     line:bytes|str  # One line of a verdict file
 )->Verdict:         # What it says
-    "Read one line; raises `ValueError` if it is damaged"
-    try: v = Verdict(**json.loads(line))
-    except (TypeError, RecursionError): raise ValueError(f'no object with the fields {", ".join(Verdict._fields)}') from None
-    if not all(isinstance(o, str) for o in v): raise ValueError('a field that is no text')
-    if v.a not in ('chosen', 'rejected'): raise ValueError(f"a is 'chosen' or 'rejected', not {v.a!r}")
-    if v.answer not in ANSWERS.values(): raise ValueError(f'answer is one of {tuple(ANSWERS.values())}, not {v.answer!r}')
-    return v
+    "Read one line; raises `ValueError` that says what is wrong with it"
+    try: fields = json.loads(line, object_pairs_hook=_once)
+    except RecursionError: raise ValueError('not a verdict, but something nested too deep to read') from None
+    if not isinstance(fields, dict): raise ValueError('not a JSON object')
+    for name in fields:
+        if name not in Verdict._fields: raise ValueError(f'a verdict has no field {name!r}')
+    for name in Verdict._fields:
+        if name not in fields and name not in Verdict._field_defaults: raise ValueError(f'field {name!r} is missing')
+    verdict = Verdict(**fields)
+    _check(verdict)
+    return verdict
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90d9
+def verdict_line(
+    verdict:Verdict # A verdict
+)->bytes:           # One line, with its end
+    "What `parse_verdict` reads"
+    return json.dumps(verdict._asdict()).encode() + b'\n'
 
 # %% ../nbs/09_verdicts.ipynb #cfbb608e
 def read_verdicts(
     file:str|Path              # A verdict file
 )->tuple[list[Verdict],bytes]: # Its verdicts, and the last line if that is damaged
     "Read a verdict file; raises `BadFile` for a damaged line that is not the last"
-    verdicts, lines = [], Path(file).read_bytes().splitlines(keepends=True)
-    for n, line in enumerate(lines):
+    verdicts = list[Verdict]()
+    lines = Path(file).read_bytes().splitlines(keepends=True)
+    for number, line in enumerate(lines):
         if line.isspace(): continue
         try: verdicts.append(parse_verdict(line))
         except ValueError as e:
-            if n == len(lines) - 1 and (verdicts or b'{"id": "'.startswith(line[:8])): return verdicts, line  # else it is none of ours
-            raise BadFile(f'{file}, line {n} (counted from 0): {e}. Mend or remove that line.') from None
+            is_last = number == len(lines) - 1
+            if is_last and _may_be_torn(line, verdicts): return verdicts, line
+            raise BadFile(f'{file}, line {number} (counted from 0): {e}. '
+                          'Fix that line, or remove it: its pair will then be asked again.') from None
     return verdicts, b''
 
-# %% ../nbs/09_verdicts.ipynb #0f86dc21
-def open_verdicts(
-    file:Path       # A verdict file, made if it is not there
-)->list[Verdict]:   # Its verdicts
-    "Make a verdict file ready to be added to, setting a damaged last line aside"
-    if file.exists() and not file.is_file(): raise BadFile(f'{file} is no plain file. Give another name.')
-    try:
-        with open(file, 'ab') as f: size = f.tell()
-        verdicts, torn = read_verdicts(file)
-        if torn:
-            aside = file.with_name(file.name + '.damaged')
-            append(aside, torn.rstrip() + b'\n', aside.stat().st_size if aside.exists() else 0)
-            os.truncate(file, size - len(torn))
-            warnings.warn(f'{file}: the last line is damaged. It is set aside in {aside}, and its pair will be shown again.', stacklevel=3)
-        elif size and not file.read_bytes().endswith(b'\n'): append(file, b'\n', size)
-    except OSError as e: raise OSError(e.errno, f'cannot write {file}: {e.strerror}. Choose a place that can be written') from e
-    return verdicts
+# %% ../nbs/09_verdicts.ipynb #1f0a90dc
+def _may_be_torn(line:bytes, before:list[Verdict])->bool:
+    "Can a bad last line be the beginning of a verdict? Alone in its file, it must at least begin like one."
+    if line.endswith(b'}\n'): return False  # whole, and wrong
+    return bool(before) or b'{"id": "'.startswith(line[:8])
 
 # %% ../nbs/09_verdicts.ipynb #d7603ad6
-def append(
+def append_line(
     file:Path,   # A file
     line:bytes,  # To be added
     size:int     # Bytes in the file when we last saw it
 )->int:          # Bytes in it now
     "Add a line and wait until it is on the disk; if that fails, leave the file as it was"
     with open(file, 'ab', buffering=0) as f:
-        if f.tell() != size: raise RuntimeError(f'{file} was changed since it was opened, by another session perhaps. Open it again.')
+        if f.tell() != size:
+            raise RuntimeError(f'{file} was changed since it was opened, perhaps by another session. Open it again.')
         try:
             rest = line
-            while rest: rest = rest[f.write(rest):]
+            while rest:
+                written = f.write(rest)  # a full disk may take only a part
+                rest = rest[written:]
             os.fsync(f.fileno())
-        except BaseException: f.truncate(size); raise
+        except BaseException:
+            f.truncate(size)
+            raise
     return size + len(line)
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90dd
+def _set_aside(file:Path, torn:bytes, size:int)->Path:
+    "Move the damaged last line of a file of `size` bytes to a file beside it"
+    aside = file.with_name(file.name + '.damaged')
+    already = aside.stat().st_size if aside.exists() else 0
+    append_line(aside, torn.rstrip() + b'\n', already)
+    os.truncate(file, size - len(torn))
+    return aside
+
+# %% ../nbs/09_verdicts.ipynb #0f86dc21
+def open_verdicts(
+    file:Path       # A verdict file, made if it is not there
+)->list[Verdict]:   # Its verdicts
+    "Make a verdict file ready to be added to, setting a damaged last line aside; raises `BadFile` or `OSError`"
+    if file.exists() and not file.is_file(): raise BadFile(f'{file} is not a regular file. Give another name.')
+    try:
+        with open(file, 'ab') as f: size = f.tell()
+        verdicts, torn = read_verdicts(file)
+        if torn:
+            aside = _set_aside(file, torn, size)
+            warnings.warn(f'{file}: the last line is damaged. It was moved to {aside}, '
+                          'and its pair will be shown again.', stacklevel=4)
+        elif size and not file.read_bytes().endswith(b'\n'): append_line(file, b'\n', size)
+    except OSError as e:
+        raise OSError(e.errno, f'cannot write {file}: {e.strerror}. Choose a place that can be written') from e
+    return verdicts
+
+# %% ../nbs/09_verdicts.ipynb #ab1bb068
+def last_verdicts(
+    file:str|Path       # A verdict file
+)->dict[str,Verdict]:   # By id
+    "The verdict that counts on each pair; raises `BadFile`, also where a pair was asked two questions"
+    verdicts, torn = read_verdicts(file)
+    if torn: warnings.warn(f'{file}: the last line is damaged and left out. A Review of this file sets it aside.', stacklevel=3)
+    last = dict[str, Verdict]()
+    for verdict in verdicts:
+        earlier = last.get(verdict.id, verdict)
+        if earlier.question != verdict.question:
+            raise BadFile(f'{file} asks two questions about {verdict.id}: {earlier.question!r} and {verdict.question!r}. '
+                          'Keep the verdicts on each question in a file of their own.')
+        last[verdict.id] = verdict
+    return last
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90df
+def check_texts(
+    file:str|Path,               # The verdict file, for the message
+    verdicts:Iterable[Verdict],  # Its verdicts
+    digests:dict[str,str]        # By id: the digest of the texts that they are taken to judge
+)->None:
+    "Raise `ValueError` if a verdict was given on other texts"
+    checked = [verdict for verdict in verdicts if verdict.id in digests]
+    others = [verdict.id for verdict in checked if verdict.digest != digests[verdict.id]]
+    if others:
+        raise ValueError(f'{file}: {len(others)} of {len(checked)} verdicts were given on other texts, such as {others[0]}. '
+                         'Is this the data that was read then? The sample, another copy and trim=False have other texts '
+                         'under the same ids.')
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90e0
+def _longer(pair:Pair)->str:
+    "'chosen', 'rejected', or '' if both replies are equally long"
+    lead = len(pair.chosen) - len(pair.rejected)
+    if lead > 0: return 'chosen'
+    if lead < 0: return 'rejected'
+    return ''
 
 # %% ../nbs/09_verdicts.ipynb #105c1778
 class Agreement(Tabular):
-    "What one reader's verdicts say"
+    "What one reader's verdicts say. `rate()` gives the agreement with the labels; shown, it is a table of all rates"
     def __init__(self,
         judged:Iterable[tuple[Pair,Verdict]] # Pairs, each with its verdict
     ): self.judged = list(judged)
@@ -107,13 +230,15 @@ class Agreement(Tabular):
     @property
     def parts(self)->list[str]:
         "'all', then the kinds and the collections that were read"
-        return ['all', *dict.fromkeys(o.kind for o, _ in self.judged), *(o for o in SOURCES if any(o == p.source for p, _ in self.judged))]
+        kinds = dict.fromkeys(pair.kind for pair, _ in self.judged)
+        read = {pair.source for pair, _ in self.judged}
+        return ['all', *kinds, *(source for source in SOURCES if source in read)]
 
     def choices(self,
         part:str='all' # One of `parts`
     )->list[str]:      # 'chosen', 'rejected', 'tie' or 'skip', for each pair of the part
         "What was preferred"
-        return [v.choice for p, v in self.judged if part in ('all', p.kind, p.source)]
+        return [verdict.choice for pair, verdict in self.judged if part in ('all', pair.kind, pair.source)]
 
     def rate(self,
         part:str='all' # One of `parts`
@@ -123,59 +248,78 @@ class Agreement(Tabular):
         return Rate(choices.count('chosen'), choices.count('chosen') + choices.count('rejected'))
 
     @property
+    def questions(self)->list[str]:
+        "What was asked, each once, as `QUESTIONS` calls it"
+        return list(dict.fromkeys(verdict.question for _, verdict in self.judged))
+
+    @property
     def against(self)->HH:
         "The pairs on which the reader preferred the other reply"
-        return HH(p for p, v in self.judged if v.choice == 'rejected')
+        return HH(pair for pair, verdict in self.judged if verdict.choice == 'rejected')
 
     @property
     def took_a(self)->Rate:
         "How often the reader took A, of the pairs with a preference"
-        return Rate(sum(v.answer == 'A' for _, v in self.judged), self.rate().n)
+        return Rate(sum(verdict.answer == 'A' for _, verdict in self.judged), self.rate().n)
 
     @property
     def took_longer(self)->Rate:
         "How often the reader took the longer reply"
-        return self._longer(lambda v: v.choice)
+        told = self._told_by_length()
+        return Rate(sum(longer == choice for longer, choice in told), len(told))
 
     @property
     def label_longer(self)->Rate:
         "How often the longer reply of the same pairs is the one that is labelled as chosen"
-        return self._longer(lambda v: 'chosen')
+        told = self._told_by_length()
+        return Rate(sum(longer == 'chosen' for longer, _ in told), len(told))
 
-    def _longer(self, side:Callable[[Verdict],str])->Rate:
-        leads = [(len(p.chosen) - len(p.rejected)) * (1 if side(v) == 'chosen' else -1) for p, v in self.judged if v.choice in ('chosen', 'rejected')]
-        return Rate(sum(o > 0 for o in leads), sum(o != 0 for o in leads))
+    def _told_by_length(self)->list[tuple[str,str]]:
+        "Of each pair with a preference and a longer reply: which one is longer, and which was preferred"
+        both = [(_longer(pair), verdict.choice) for pair, verdict in self.judged]
+        return [(longer, choice) for longer, choice in both if longer and choice in ('chosen', 'rejected')]
 
     def table(self)->list[list[str]]:
         "A heading, and a row for each rate"
-        def row(name:str, rate:Rate, *more:int)->list[str]:
-            low, high = rate.interval
-            return [name, str(rate.hits), str(rate.n), *([f'{rate.rate:.0%}', f'{low:.0%} to {high:.0%}'] if rate.n else ['', '']), *map(str, more)]
-        agree = [row(f'agrees, {o}', self.rate(o), *map(self.choices(o).count, ('tie', 'skip'))) for o in self.parts]
-        other = {'took A': self.took_a, 'took the longer': self.took_longer, 'label is the longer': self.label_longer}
-        return [['', 'times', 'of', 'rate', '95% interval', 'ties', 'skips'], *agree, *([*row(*o), '', ''] for o in other.items())]
+        rows = [['', 'times', 'of', 'rate', '95% interval', 'ties', 'skips']]
+        for part in self.parts:
+            choices = self.choices(part)
+            rows.append(_row(f'agrees, {part}', self.rate(part), str(choices.count('tie')), str(choices.count('skip'))))
+        rows.append(_row('took A', self.took_a))
+        rows.append(_row('took the longer', self.took_longer))
+        rows.append(_row('label is the longer', self.label_longer))
+        return rows
 
-# %% ../nbs/09_verdicts.ipynb #ab1bb068
-def last_verdicts(
-    file:str|Path       # A verdict file
-)->dict[str,Verdict]:   # By id
-    "The verdict that counts on each pair"
-    verdicts, torn = read_verdicts(file)
-    if torn: warnings.warn(f'{file}: the last line is damaged and left out. A Review of this file sets it aside.', stacklevel=3)
-    return {o.id: o for o in verdicts}
+# %% ../nbs/09_verdicts.ipynb #1f0a90e1
+def _row(name:str, rate:Rate, ties:str='', skips:str='')->list[str]:
+    "A rate as a row of `Agreement.table`"
+    cells = [name, str(rate.hits), str(rate.n), '', '', ties, skips]
+    if rate.n:
+        low, high = rate.interval
+        cells[3:5] = [f'{rate.rate:.0%}', f'{low:.0%} to {high:.0%}']
+    return cells
 
 # %% ../nbs/09_verdicts.ipynb #56e75433
 def agreement(
     file:str|Path,     # A verdict file
     hh:Iterable[Pair]  # Pairs, those of the file among them
 )->Agreement:          # Shown as a table
-    "How often a reader agrees with the labels; raises `ValueError` if a verdict is on no pair of `hh`"
+    """How often a reader agrees with the labels
+
+    Raises `BadFile` if a line is damaged, and `ValueError` if a verdict is on a pair that is not in `hh`, or on other texts
+    than the pair there has.
+
+        >>> agreement('verdicts.jsonl', load_hh())            # a table: by kind, by collection, and what led the reader
+        >>> agreement('verdicts.jsonl', load_hh()).rate('harmless')
+    """
     verdicts = last_verdicts(file)
-    pairs = {o.id: o for o in hh if o.id in verdicts}
-    lost = [o for o in verdicts if o not in pairs]
-    if lost: raise ValueError(f'{file}: {len(lost)} of {len(verdicts)} verdicts are on pairs that are not given, such as {lost[0]}. '
-                              'Give all pairs of that split and collection.')
-    return Agreement((pairs[id], o) for id, o in verdicts.items())
+    pairs = {pair.id: pair for pair in hh if pair.id in verdicts}
+    lost = [id for id in verdicts if id not in pairs]
+    if lost:
+        raise ValueError(f'{file}: {len(lost)} of {len(verdicts)} verdicts are on pairs that are not given, such as {lost[0]}. '
+                         'Give all pairs of that split and collection.')
+    check_texts(file, verdicts.values(), {id: text_digest(pair) for id, pair in pairs.items()})
+    return Agreement((pairs[id], verdict) for id, verdict in verdicts.items())
 
 # %% ../nbs/09_verdicts.ipynb #377727c8
 class Kappa(NamedTuple):
@@ -190,10 +334,34 @@ def kappa(
     file1:str|Path, # One reader's verdicts
     file2:str|Path  # Another's
 )->Kappa:           # Over the pairs that both judged
-    "Cohen's kappa (1960), doi:10.1177/001316446002000104, of two verdict files"
-    one, two = ({id: o.choice for id, o in last_verdicts(f).items() if o.choice != 'skip'} for f in (file1, file2))
-    both = [(one[id], two[id]) for id in one if id in two]
-    if not both: raise ValueError(f'{file1} and {file2} have no pair in common')
-    n, (x, y) = len(both), map(Counter, zip(*both))
-    observed, expected = sum(a == b for a, b in both) / n, sum(x[o] * y[o] for o in x) / n**2
-    return Kappa((observed - expected) / (1 - expected) if expected < 1 else nan, n, observed, expected)
+    """Cohen's kappa (1960), doi:10.1177/001316446002000104, of two verdict files
+
+    Raises `BadFile` if a line is damaged, and `ValueError` if the files share no pair, or judge other texts or another question
+    on a pair that they share.
+
+        >>> kappa('ann.jsonl', 'bob.jsonl')
+        Kappa(kappa=0.4, n=50, observed=0.7, expected=0.5)
+    """
+    first, second = last_verdicts(file1), last_verdicts(file2)
+    check_texts(file2, second.values(), {id: verdict.digest for id, verdict in first.items()})
+    shared = [(verdict, second[id]) for id, verdict in first.items() if id in second]
+    for one, two in shared:
+        if one.question != two.question:
+            raise ValueError(f'{file1} asks {one.question!r} about {one.id}, and {file2} asks {two.question!r}: '
+                             'these are not two answers to one question')
+    judged = [(one.choice, two.choice) for one, two in shared if 'skip' not in (one.answer, two.answer)]
+    if not judged: raise ValueError(f'{file1} and {file2} have no pair in common that both judged')
+    return _kappa(judged)
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90e4
+def _kappa(
+    judged:list[tuple[str,str]] # What each of the two said, case by case
+)->Kappa:                       # Over all cases
+    "Cohen's kappa of two lists of categories"
+    n = len(judged)
+    one = Counter(choice for choice, _ in judged)
+    two = Counter(choice for _, choice in judged)
+    observed = sum(a == b for a, b in judged) / n
+    expected = sum(one[choice] * two[choice] for choice in one) / n**2
+    beyond_chance = (observed - expected) / (1 - expected) if expected < 1 else nan
+    return Kappa(beyond_chance, n, observed, expected)

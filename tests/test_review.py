@@ -1,23 +1,17 @@
 "Verdicts: none that was acknowledged is ever lost, nothing gives the label away, and the numbers are right."
-import errno, io, json, os, pty, random, re, resource, select, signal, subprocess, sys, time, warnings
-from collections import Counter
+import errno, io, os, pty, random, re, resource, select, signal, subprocess, sys, time, warnings
 from functools import partial
-from math import isnan
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 import hh_nbdev.review as R
 import hh_nbdev.verdicts as V
-from hh_nbdev.files import SOURCES, BadFile
-from hh_nbdev.load import HH, Pair
+from hh_nbdev.files import BadFile
+from hh_nbdev.load import HH
 from hh_nbdev.review import Review, side_at_a
-from hh_nbdev.stats import Rate
-from hh_nbdev.verdicts import Agreement, Verdict, agreement, kappa, open_verdicts, parse_verdict, read_verdicts
-
-def pairs(n): return HH(Pair(f'Question {i}?', f'Good {i}' + '!'*(i%7), f'Bad {i}' + '?'*(i%5), SOURCES[i%4], 'test', i) for i in range(n))
-def lines(file): return read_verdicts(file)[0]
-def write(file, verdicts): file.write_text(''.join(json.dumps(o._asdict()) + '\n' for o in verdicts)); return file
+from hh_nbdev.verdicts import read_verdicts
+from readings import make_pairs as pairs, verdicts_in as lines
 
 def forked(f):
     "Run `f` in a child that may lose its rights; what it raised there, as text, or ''"
@@ -66,61 +60,10 @@ def test_kill_at_50_random_moments(tmp_path):
         assert len(new) <= len(acked) + 1                                    # and at most the one under way besides
         before = found
     assert torn > 5 and 100 < len(before) < len(hh)
-    with pytest.warns(UserWarning, match='set aside') if tail else warnings.catch_warnings(): review = Review(hh, file, seed=1)
+    with pytest.warns(UserWarning, match='damaged') if tail else warnings.catch_warnings(): review = Review(hh, file, seed=1)
     ids = [o.id for o in before]
     assert len(set(ids)) == len(ids) == review.done                          # none was asked twice
     assert len((tmp_path/'v.jsonl.damaged').read_bytes().splitlines()) == torn
-
-def test_a_last_line_torn_anywhere(tmp_path):
-    hh, file = pairs(5), tmp_path/'v.jsonl'
-    review = Review(hh, file)
-    for o in 'ab': review.answer(o)
-    whole, third = file.read_bytes(), review.current
-    review.answer('t', 'naïve')
-    last = file.read_bytes()[len(whole):]
-    for cut in range(len(last)):
-        file.write_bytes(whole + last[:cut])
-        aside = tmp_path/'v.jsonl.damaged'
-        aside.unlink(missing_ok=True)
-        complete = cut == len(last) - 1                                      # all but its newline: a verdict like any other
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter('always')
-            review = Review(hh, file)
-        assert review.done == 2 + complete and len(said) == aside.exists() == (0 < cut and not complete)
-        if said: assert aside.read_bytes() == last[:cut].rstrip() + b'\n' and 'damaged' in str(said[0].message) and str(aside) in str(said[0].message)
-        if not complete: assert review.current == third
-        review.answer('s')
-        assert len(lines(file)) == 3 + complete and file.read_bytes().startswith(whole)
-
-def test_reading_a_torn_file_changes_nothing(tmp_path):
-    hh, file = pairs(2), tmp_path/'v.jsonl'
-    Review(hh, file).answer('a')
-    file.write_bytes(before := file.read_bytes() + b'{"id": "help')
-    with pytest.warns(UserWarning, match='left out'): assert agreement(file, hh).rate().n == 1
-    assert file.read_bytes() == before and os.listdir(tmp_path) == ['v.jsonl']
-
-GOOD = json.dumps(Verdict('helpful-base/test:1', 'chosen', 'A')._asdict()).encode()
-
-@pytest.mark.parametrize('bad', [b'{', b'[]', b'null', b'17', b'\0\0\0', b'\xff\xfe', b'[' * 100_000, b'{"id": "x"}', GOOD.replace(b'"A"', b'"C"'),
-                                 GOOD.replace(b'chosen', b'left'), GOOD.replace(b'"A"', b'1'), GOOD[:-1] + b', "text": "x"}'])
-def test_a_damaged_line_elsewhere_is_named(tmp_path, bad):
-    (file := tmp_path/'v.jsonl').write_bytes(before := GOOD + b'\n' + bad + b'\n' + GOOD + b'\n')
-    with pytest.raises(BadFile, match=re.escape(f'{file}, line 1 ')): Review(pairs(4), file)
-    assert file.read_bytes() == before
-
-@settings(deadline=None)  # a disk may be slow
-@given(st.lists(st.sampled_from([GOOD, GOOD + b'\r', b'', b' ', b'{', GOOD[:20], b'\0']) | st.binary(max_size=20)), st.sampled_from([b'\n', b'']))
-def test_any_file_is_read_or_refused_and_no_byte_is_lost(tmp_path_factory, parts, end):
-    file = tmp_path_factory.mktemp('v')/'v.jsonl'
-    file.write_bytes(before := b'\n'.join(parts) + end)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        try: verdicts = open_verdicts(file)
-        except BadFile: assert file.read_bytes() == before; return
-    assert all(o == parse_verdict(GOOD) for o in verdicts) and open_verdicts(file) == verdicts
-    aside = file.with_name('v.jsonl.damaged')
-    both = file.read_bytes() + (aside.read_bytes() if aside.exists() else b'')
-    assert both.split() == before.split()
 
 # -- where it cannot be written
 
@@ -141,7 +84,7 @@ def test_read_only_folder(tmp_path):
 def full(file, refused):
     "Answer until the disk is full; what was answered is there, what was not is not"
     review = Review(pairs(1000), file)
-    with pytest.raises(OSError, match=r'This answer is not kept, all before it are') as e:
+    with pytest.raises(OSError, match=r'This answer was not kept; all earlier ones were') as e:
         while review.left: review.answer('a', 'x' * 100)
     assert e.value.errno in refused and str(file) in str(e.value)
     assert 5 < review.done == len(lines(file)) and read_verdicts(file)[1] == b'' and file.read_bytes().endswith(b'\n')
@@ -168,7 +111,7 @@ def test_full_disk(tmp_path):
 def test_no_plain_file(tmp_path):
     os.mkfifo(tmp_path/'pipe')
     for o in tmp_path, tmp_path/'pipe':
-        with pytest.raises(BadFile, match='no plain file'): Review(pairs(2), o)
+        with pytest.raises(BadFile, match='not a regular file'): Review(pairs(2), o)
     with pytest.raises(FileNotFoundError, match='cannot write'): Review(pairs(2), tmp_path/'missing'/'v.jsonl')
 
 def test_two_sessions_do_not_mix(tmp_path):
@@ -310,7 +253,7 @@ def terminal(file, keys, columns=80, **env):
 def test_a_terminal(tmp_path):
     file = tmp_path/'v.jsonl'
     out = terminal(file, [b'a', b'\x1b[A', b'ab', b'x', b'r', b'shorter\n', b'b', b'u', b't', b'q'])
-    assert [(o.answer, o.remark) for o in lines(file)] == [('A', ''), ('B', 'shorter'), ('tie', '')]   # an arrow key is no A
+    assert [(o.answer, o.remark) for o in lines(file)] == [('A', ''), ('B', 'shorter'), ('tie', 'shorter')]   # an arrow key is no A
     assert '2 of 4 done' in out and 'agrees' not in out
     assert '\x1b]0' not in out and '\x1b[2J' not in out and '\u202e' not in out and '<script>' in out
     out = terminal(file, [b'\x04'])                                          # Ctrl-D
@@ -325,75 +268,3 @@ def test_no_terminal(tmp_path):
     assert '2 of 4 done' in run('a\nr\nthis one\nB \n')
     assert [(o.answer, o.remark) for o in lines(tmp_path/'v.jsonl')] == [('A', ''), ('B', 'this one')]
     assert '2 of 4 done' in run('') and '4 of 4 done' in run('t\ns\n')
-
-# -- the numbers
-
-CHOICE = {('chosen', 'A'): 'chosen', ('chosen', 'B'): 'rejected', ('rejected', 'A'): 'rejected', ('rejected', 'B'): 'chosen'}
-VERDICTS = st.lists(st.tuples(st.sampled_from(['chosen', 'rejected']), st.sampled_from(['A', 'B', 'tie', 'skip'])), min_size=1, max_size=40)
-
-@settings(deadline=None)  # a disk may be slow
-@given(VERDICTS)
-def test_agreement_against_plain_counting(tmp_path_factory, given):
-    hh = pairs(50)
-    file = write(tmp_path_factory.mktemp('v')/'v.jsonl', [Verdict(hh[i].id, *o) for i, o in enumerate(given)])
-    a = agreement(file, hh)
-    for part in a.parts:
-        mine = [o for i, o in enumerate(given) if part in ('all', hh[i].kind, hh[i].source)]
-        took = Counter(CHOICE.get(o, o[1]) for o in mine)
-        assert Counter(a.choices(part)) == took
-        assert a.rate(part) == (took['chosen'], took['chosen'] + took['rejected'])
-    for parts in ('helpful', 'harmless'), SOURCES: assert sum(len(a.choices(o)) for o in parts) == len(given)
-    assert a.took_a.hits == sum(o[1] == 'A' for o in given)
-    longer = {i: 'chosen' if len(p.chosen) > len(p.rejected) else 'rejected' for i, p in enumerate(hh) if len(p.chosen) != len(p.rejected)}
-    judged = {i: CHOICE[o] for i, o in enumerate(given) if o in CHOICE and i in longer}
-    assert a.took_longer == (sum(longer[i] == o for i, o in judged.items()), len(judged))
-    assert a.label_longer == (sum(longer[i] == 'chosen' for i in judged), len(judged))
-    table = repr(a).splitlines()
-    assert len(table) == 1 + len(a.parts) + 3 == len(a._repr_markdown_().splitlines()) - 1
-
-@given(VERDICTS)
-def test_swapping_the_sides_swaps_the_letters_and_nothing_else(given):
-    hh, other = pairs(50), dict(chosen='rejected', rejected='chosen', A='B', B='A')
-    a = Agreement(zip(hh, [Verdict('', *o) for o in given]))
-    b = Agreement(zip(hh, [Verdict('', *(other.get(x, x) for x in o)) for o in given]))
-    assert a.choices() == b.choices() and a.took_longer == b.took_longer and a.took_a.hits + b.took_a.hits == a.took_a.n
-
-@given(st.integers(0, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_intervals(rate):
-    k, n = rate
-    low, high = Rate(k, n).interval
-    assert 0 <= low <= high <= 1
-    mirror = Rate(n - k, n).interval
-    assert mirror == pytest.approx((1 - high, 1 - low))
-    if not n: assert isnan(Rate(k, n).rate); return
-    assert low - 1e-12 <= k/n <= high + 1e-12
-    wide, half = Rate(k, n), Rate(10*k, 10*n).interval
-    assert half[1] - half[0] < wide.interval[1] - wide.interval[0]           # more cases, narrower
-    for end in low, high:                                                    # what defines it: the ends lie 1.96 standard errors off
-        if 0 < end < 1: assert abs(k/n - end) == pytest.approx(1.96 * (end * (1 - end) / n) ** .5, abs=1e-7)
-
-def test_the_last_verdict_counts(tmp_path):
-    hh = pairs(1)
-    file = write(tmp_path/'v.jsonl', [Verdict(hh[0].id, 'chosen', o) for o in ('A', 'tie', 'B')])
-    assert agreement(file, hh).rate() == (0, 1) and agreement(file, hh).against == hh
-
-def test_verdicts_on_other_pairs(tmp_path):
-    file = write(tmp_path/'v.jsonl', [Verdict(o.id, 'chosen', 'A') for o in pairs(5)])
-    with pytest.raises(ValueError, match=r'3 of 5 verdicts are on pairs that are not given, such as helpful-online/test:2'): agreement(file, pairs(2))
-
-@settings(max_examples=50, deadline=None)
-@given(VERDICTS, VERDICTS)
-def test_kappa(tmp_path_factory, one, two):
-    tmp = tmp_path_factory.mktemp('v')
-    files = [write(tmp/name, [Verdict(f'x:{i}', *o) for i, o in enumerate(given)]) for name, given in (('1', one), ('2', two))]
-    both = [(a, b) for a, b in zip(*([CHOICE.get(o, o[1]) for o in given] for given in (one, two))) if 'skip' not in (a, b)]
-    if not both:
-        with pytest.raises(ValueError, match='no pair in common'): kappa(*files)
-        return
-    k, n = kappa(*files), len(both)
-    chance = sum(sum(a == c for a, _ in both) * sum(b == c for _, b in both) for c in ('chosen', 'rejected', 'tie')) / n**2
-    assert k[1:] == pytest.approx((n, sum(a == b for a, b in both) / n, chance))
-    if chance == 1: assert isnan(k.kappa); return
-    assert k.kappa == pytest.approx((k.observed - chance) / (1 - chance)) and -1 <= k.kappa <= 1
-    assert kappa(*reversed(files)) == pytest.approx(k)
-    assert k.kappa == 1 or any(a != b for a, b in both)

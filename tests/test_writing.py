@@ -1,4 +1,4 @@
-"Every export is written whole or not at all, whatever happens meanwhile. The verdict file has its own tests in test_review.py"
+"Every export is written whole or not at all, whatever happens meanwhile. The verdict file has its own tests in test_verdicts.py and test_review.py"
 import errno, json, os, random, resource, signal, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
