@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 from .basics import draw, optional_import
 from .files import SOURCES
 from .load import HH, Pair, read_rows
-from .stats import Array, Interval, bootstrap_mean, fit
+from .stats import Array, Style
 from .transcript import ASSISTANT, FLAGS, HUMAN
 
 # %% auto #0
-__all__ = ['REFUSES', 'APOLOGISES', 'UNSURE', 'AGREES', 'HEDGES', 'ITEM', 'YOU', 'WARNS', 'FEATURES', 'ODDITIES', 'Continued',
-           'find_continuations', 'count_continuations', 'words', 'length', 'phrases', 'refuses', 'apologises',
-           'asks_back', 'unsure', 'agrees', 'hedges', 'lists', 'numbers', 'second_person', 'warns', 'Measures',
-           'measure', 'win_rate', 'cross_val_correct', 'weights', 'oddities', 'related', 'to_judge', 'read_judgements']
+__all__ = ['REFUSES', 'APOLOGISES', 'UNSURE', 'AGREES', 'HEDGES', 'ITEM', 'YOU', 'WARNS', 'FEATURES', 'STYLE', 'ODDITIES',
+           'Continued', 'find_continuations', 'count_continuations', 'words', 'length', 'phrases', 'refuses',
+           'apologises', 'asks_back', 'unsure', 'agrees', 'hedges', 'lists', 'numbers', 'second_person', 'warns',
+           'Measures', 'measure', 'oddities', 'count_relatives', 'replies_to_judge', 'read_judgements']
 
 # %% ../nbs/07_features.ipynb #d9c1cd5c
 class Continued(NamedTuple):
@@ -202,10 +202,10 @@ class Measures:
         return self.columns([name])[:, 0]
 
     def columns(self,
-        names:Sequence[str] # Features
-    )->Array:               # Pairs × features
-        "The differences in some features"
-        i = [self.names.index(o) for o in names]
+        names:Sequence[str] | None=None # Features; None is all
+    )->Array:                           # Pairs × features
+        "The differences in some features, chosen less rejected"
+        i = [self.names.index(name) for name in (self.names if names is None else names)]
         return self.chosen[:, i] - self.rejected[:, i]
 
     def where(self,
@@ -231,45 +231,9 @@ def measure(
     number = {o: i for i, o in enumerate(dict.fromkeys(o.conversation for o in hh))}
     return Measures(tuple(features), side('chosen'), side('rejected'), np.array(hh['source']), np.array([number[o.conversation] for o in hh], int))
 
-# %% ../nbs/07_features.ipynb #aab69376
-def win_rate(
-    m:Measures, # The pairs
-    name:str,   # A feature
-    seed:int=0  # For the interval
-)->Interval:    # The share of pairs in which the chosen reply has more, out of those that differ
-    "How often the chosen reply has more of a feature, where the two differ"
-    d = m[name]
-    return bootstrap_mean(d > 0, m.group, d != 0, seed)
-
-# %% ../nbs/07_features.ipynb #448b5cde
-def cross_val_correct(
-    m:Measures,          # The pairs
-    names:Sequence[str], # Features to use
-    train:Array=None,    # True for a pair that may be learnt from; None is all
-    folds:int=5          # Parts
-)->Array:                # For each pair 1 if the chosen reply was told from the rejected, 0 if not, 1/2 for a tie
-    "Predict each pair by a regression that has seen no pair of its conversation"
-    np, split = optional_import('numpy', 'measure'), optional_import('sklearn.model_selection', 'measure')
-    x, score = m.columns(names), np.zeros(len(m))
-    for seen, unseen in split.GroupKFold(folds).split(x, groups=m.group):
-        learn = seen if train is None else seen[np.asarray(train)[seen]]
-        score[unseen] = x[unseen] @ fit(x[learn])
-    return np.where(abs(score) < 1e-9, .5, score > 0)
-
-# %% ../nbs/07_features.ipynb #30c826d4
-def weights(
-    m:Measures,          # Pairs to learn from
-    names:Sequence[str], # Features to use
-    seed:int=0,          # For the intervals
-    resamples:int=300    # How often to fit anew
-)->dict[str, Interval]:  # For each feature
-    "The weights of a regression, with a bootstrap over conversations"
-    np = optional_import('numpy', 'measure')
-    x, number = m.columns(names), np.unique(m.group, return_inverse=True)[1]
-    rng, size = np.random.RandomState(seed), int(number.max()) + 1
-    drawn = [fit(x, np.bincount(rng.randint(size, size=size), minlength=size)[number]) for _ in range(resamples)]
-    low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
-    return {o: Interval(float(v), float(a), float(b), len(m), size) for o, v, a, b in zip(names, fit(x), low, high)}
+# %% ../nbs/07_features.ipynb #7735b994
+STYLE:Style = {'harmless-base': ('#b3202a', 'o'), 'helpful-base': ('#0067a5', 's'),
+               'helpful-online': ('#b26a00', '^'), 'helpful-rejection-sampled': ('#00796b', 'D')}
 
 # %% ../nbs/07_features.ipynb #667579a1
 ODDITIES = {
@@ -298,7 +262,7 @@ def oddities(
     return {source: +counts for source, counts in res.items()}
 
 # %% ../nbs/07_features.ipynb #4b33524d
-def related(
+def count_relatives(
     rows:Mapping[str, Sequence[tuple[str, str]]]  # For each collection its rows, as `read_rows` gives them
 )->dict[str, Counter[str]]: # For each collection the number of 'rows', and of those with a relative 'here' or 'elsewhere'
     "Count the rows that share their first human message with another row"
@@ -308,7 +272,7 @@ def related(
                             elsewhere=sum(any(k in c for s, c in counts.items() if s != source) for k in o)) for source, o in first.items()}
 
 # %% ../nbs/07_features.ipynb #ebbd784b
-def to_judge(
+def replies_to_judge(
     hh:HH,          # The pairs
     name:str,       # A feature that is true or false
     n:int,          # How many replies
