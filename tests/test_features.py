@@ -3,7 +3,8 @@ import os, subprocess, sys
 from pathlib import Path
 import pytest
 from hh_nbdev.load import HH, Pair, load_hh
-from hh_nbdev.features import FEATURES, find_continuations, measure, oddities, read_judgements, replies_to_judge
+from hh_nbdev.features import FEATURES, find_continuations, measure, oddities, replies_to_judge
+from hh_nbdev.verdicts import read_codes
 
 np = pytest.importorskip('numpy')
 pytest.importorskip('sklearn')
@@ -49,11 +50,11 @@ def test_nothing():
 def test_verdicts():
     "The judgements are on the replies that the seed draws, and hold no text"
     hh = load_hh(split='test')
-    rows = read_judgements(VERDICTS/'precision.jsonl')
-    assert all(set(o) == {'feature', 'found', 'id', 'side', 'right'} for o in rows)
+    rows = read_codes(VERDICTS/'precision.jsonl', hh)
+    assert all(set(o) == {'feature', 'found', 'id', 'digest', 'side', 'right'} for o in rows)
     for name, found in dict.fromkeys((o['feature'], o['found']) for o in rows):
         mine = [(o['id'], o['side']) for o in rows if (o['feature'], o['found']) == (name, found)]
         assert mine == replies_to_judge(hh if found else hh.harmless, name, 40, found)
-    rows = read_judgements(VERDICTS/'compliance.jsonl')
-    assert all(set(o) == {'id', 'side', 'reply'} and o['reply'] in ('gives', 'declines', 'sidesteps') for o in rows)
+    rows = read_codes(VERDICTS/'compliance.jsonl', hh)
+    assert all(set(o) == {'id', 'digest', 'side', 'reply'} for o in rows)
     assert {o['id'] for o in rows} == set(hh.harmless.sample(100, seed=0)['id']) and len(rows) == 200
