@@ -12,6 +12,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'hh_nbdev.basics.draw': ('basics.html#draw', 'hh_nbdev/basics.py'),
                                  'hh_nbdev.basics.import_or_none': ('basics.html#import_or_none', 'hh_nbdev/basics.py'),
                                  'hh_nbdev.basics.optional_import': ('basics.html#optional_import', 'hh_nbdev/basics.py'),
+                                 'hh_nbdev.basics.progress': ('basics.html#progress', 'hh_nbdev/basics.py'),
                                  'hh_nbdev.basics.shorten': ('basics.html#shorten', 'hh_nbdev/basics.py')},
             'hh_nbdev.cli': { 'hh_nbdev.cli.hh_export': ('cli.html#hh_export', 'hh_nbdev/cli.py'),
                               'hh_nbdev.cli.hh_look': ('cli.html#hh_look', 'hh_nbdev/cli.py'),

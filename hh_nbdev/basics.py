@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from threading import get_native_id
-from typing import Any
+from typing import Any, TypeVar
 
 # %% auto #0
-__all__ = ['optional_import', 'import_or_none', 'atomic_write', 'shorten', 'Tabular', 'Table', 'draw']
+__all__ = ['optional_import', 'import_or_none', 'atomic_write', 'shorten', 'Tabular', 'Table', 'draw', 'progress']
 
 # %% ../nbs/00_basics.ipynb #90eaba40
 def optional_import(
@@ -111,3 +111,17 @@ def draw(
         res.append(moved.get(j, j))
         moved[j] = moved.get(i, i)
     return res
+
+# %% ../nbs/00_basics.ipynb #a90c0004
+Item = TypeVar('Item')
+
+# %% ../nbs/00_basics.ipynb #a90c0002
+def progress(
+    items:Iterable[Item],   # What is worked on
+    doing:str,              # What is done, such as 'measuring'
+    total:int | None=None   # How many there are; None asks `items`
+)->Iterable[Item]:          # The same items
+    "Iterate with a progress bar, which appears after a second and goes when all is done"
+    tqdm = import_module('tqdm.auto').tqdm
+    bar:Iterable[Item] = tqdm(items, desc=doing, total=total, delay=1, leave=False, disable=None)  # None: only where a person looks
+    return bar

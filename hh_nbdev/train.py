@@ -4,12 +4,16 @@
 
 # %% ../nbs/08_train.ipynb #dcd56793
 from __future__ import annotations
+import json, operator, re, sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
+from io import BytesIO
 from numbers import Integral
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 import orjson
 from fastcore.basics import patch
 from isal import igzip
@@ -19,39 +23,117 @@ from .transcript import ASSISTANT, HUMAN
 from .load import COLUMNS, HH, Pair, read_lines
 
 # %% auto #0
-__all__ = ['ALPACA', 'DIALOGUE', 'FORMATS', 'Template', 'Text', 'to_text', 'to_messages', 'chat_text', 'trl_rows', 'arrow_table',
-           'rows_to_hh', 'write_jsonl', 'write_parquet']
+__all__ = ['PLACEHOLDER', 'ALPACA', 'DIALOGUE', 'TEXTS', 'SURROGATE', 'FORMATS', 'Template', 'Text', 'to_text', 'to_messages',
+           'chat_text', 'arrow_table', 'rows_to_hh', 'write_jsonl', 'write_parquet']
 
 # %% ../nbs/08_train.ipynb #b39ec4d6
+def _digest(
+    seed:int,         # The seed of a split
+    conversation:str  # What its pairs share
+)->bytes:             # The same on every machine, unlike Python's `hash`
+    "Where a conversation stands in the order of a seed"
+    return sha256(f'{seed} {conversation}'.encode(errors='surrogatepass')).digest()
+
+def _conversations(
+    hh:HH,    # The pairs
+    seed:int  # Decides the order
+)->list[list[int]]: # The positions of each conversation's pairs
+    "The conversations, in an order in which other pairs have no say"
+    positions = defaultdict[str, list[int]](list)
+    for i, pair in enumerate(hh): positions[pair.conversation].append(i)
+    return [positions[text] for text in sorted(positions, key=partial(_digest, seed))]
+
+# %% ../nbs/08_train.ipynb #a6920b94
+def _hold_out(
+    hh:HH,    # The pairs
+    n:int,    # How many to hold out, at most
+    seed:int  # Decides which
+)->tuple[HH, HH]: # The rest, and those held out; both in the order of the whole
+    "Part the pairs in two, by whole conversations, from each collection its share"
+    conversations = _conversations(hh, seed)
+    held, seen = set[int](), 0
+    for source in sorted(set(hh['source'])):
+        own = [places for places in conversations if hh[places[0]].source == source]
+        seen += sum(len(places) for places in own)
+        quota = n * seen // len(hh)  # of all collections so far, so that what one cannot fill passes on
+        for places in own:
+            if len(held) + len(places) <= quota: held.update(places)
+    rest = [pair for i, pair in enumerate(hh) if i not in held]
+    return HH(rest, hh.report), HH((hh[i] for i in sorted(held)), hh.report)
+
+# %% ../nbs/08_train.ipynb #9569e6d0
+def _how_many(
+    size:int | float,  # Pairs: a number, or a fraction of the whole
+    whole:int          # Out of how many
+)->int:                # The number
+    "The number of pairs that a size asks for"
+    return int(size) if isinstance(size, Integral) else round(size * whole)
+
 @patch
 def split(self:HH,
-    val:int | float=200,  # Pairs to hold out: a number, or a fraction between 0 and 1
-    seed:int=0            # The same data, `val` and seed give the same split on every machine
-)->tuple[HH, HH]:         # Training, validation; both in the order of the whole
-    "Hold out whole conversations, from each collection its share"
-    n = int(val) if isinstance(val, Integral) else round(val * len(self))
-    if not 0 < n < len(self): raise ValueError(f'val={val!r} would hold out {n:,} of {len(self):,} pairs')
-    groups = defaultdict[str, list[int]](list)
-    for i, pair in enumerate(self): groups[pair.conversation].append(i)
-    def digest(conversation:str)->bytes: return sha256(f'{seed} {conversation}'.encode(errors='surrogatepass')).digest()
-    convs = [groups[o] for o in sorted(groups, key=digest)]  # an order in which the other pairs have no say
-    held, seen = set[int](), 0
-    for source in sorted({*self['source']}):
-        own = [o for o in convs if self[o[0]].source == source]
-        seen += sum(map(len, own))
-        for o in own:
-            if len(held) + len(o) <= n*seen // len(self): held.update(o)
-    parts = [[o for i, o in enumerate(self) if (i in held) == side] for side in (False, True)]
-    return HH(parts[0], self.report), HH(parts[1], self.report)
+    val:int | float=200,        # Pairs to hold out for validation: a number, or a fraction between 0 and 1
+    seed:int=0,                 # The same data, sizes and seed give the same split on every machine
+    test:int | float | None=None# Pairs to hold out besides, for a test at the end; None makes two parts
+)->Any:                         # Training and validation, or training, validation and test
+    """Hold out whole conversations, from each collection its share.
+
+    Each part is an `HH` in the order of the whole, and no conversation is in two of them. A part never has more
+    pairs than were asked for; it may have a few less. Validation is the same with and without `test`.
+    Raises `ValueError` if a part would be empty.
+
+        train, val = hh.split(val=200)
+        train, val, test = hh.split(val=.1, test=.1, seed=1)"""
+    asked = {'val': val} if test is None else {'val': val, 'test': test}
+    sizes = {name: _how_many(size, len(self)) for name, size in asked.items()}
+    if min(sizes.values()) < 1 or sum(sizes.values()) >= len(self):
+        numbers = ' and '.join(f'{name}={asked[name]!r}' for name in asked)
+        raise ValueError(f'{numbers} would hold out {sum(sizes.values()):,} of {len(self):,} pairs; '
+                         'each part needs one pair at least')
+    rest, parts = self, list[HH]()
+    for name, size in sizes.items():
+        rest, part = _hold_out(rest, size, seed)
+        if not part: raise ValueError(f'{name}={asked[name]!r}: no conversation here is small enough; hold out more pairs')
+        parts.append(part)
+    return rest, *parts
 
 # %% ../nbs/08_train.ipynb #6add11de
-class Template(NamedTuple):
-    "What stands around an instruction, and around a reply"
+@dataclass(frozen=True)
+class Template:
+    """What stands around an instruction, and around a reply; raises `ValueError` if a placeholder is missing.
+
+    Only the placeholder is filled in. All other braces stand for themselves, so a JSON prompt is fine.
+
+        Template('Q: {instruction}\\nA:', ' {reply}')"""
     prompt: str             # holds {instruction}
     reply: str = '{reply}'  # holds {reply}
 
-ALPACA = Template('Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n'
-                  '### Instruction:\n{instruction}\n\n### Response:\n')
+    def __post_init__(self)->None:
+        _check_template('prompt', self.prompt, '{instruction}')
+        _check_template('reply', self.reply, '{reply}')
+
+# %% ../nbs/08_train.ipynb #dfdd01e9
+PLACEHOLDER = re.compile(r'\{\{|\{%|\{[\w.!\[\]]+\}')  # Jinja's braces, or what `str.format` would fill in
+
+def _check_template(
+    field:str,       # 'prompt' or 'reply'
+    text:str,        # That part of a template
+    placeholder:str  # What must stand in it
+)->None:
+    "Raise `ValueError` unless the placeholder stands in a template, and nothing that only looks like one"
+    if not isinstance(text, str): raise TypeError(f'the {field} of a template is text, not {text!r}')
+    for found in PLACEHOLDER.findall(text):
+        if found in ('{{', '{%'):
+            raise ValueError(f'the {field} of this template holds {found!r}, but it is neither Jinja nor are braces '
+                             f'doubled in it: write {placeholder}, and other braces as they are')
+        if found != placeholder:
+            raise ValueError(f'the {field} of this template holds {found}, but only {placeholder} is filled in there')
+    if placeholder not in text:
+        raise ValueError(f'the {field} of this template has no {placeholder}: all pairs would get the same {field}')
+
+# %% ../nbs/08_train.ipynb #aac5d373
+ALPACA = Template(
+    'Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n'
+    '### Instruction:\n{instruction}\n\n### Response:\n')
 DIALOGUE = Template(f'{HUMAN} {{instruction}}{ASSISTANT}', ' {reply}')
 
 # %% ../nbs/08_train.ipynb #34ef6167
@@ -62,50 +144,141 @@ class Text(NamedTuple):
     rejected: str
 
 # %% ../nbs/08_train.ipynb #e3e169eb
+TEXTS = 'instruction', 'chosen', 'rejected'  # the fields of a `Pair` that a model reads
+SURROGATE = re.compile('[\ud800-\udfff]')    # half of a character: no file can hold it
+
+def _check_text(
+    field:str,   # One of `TEXTS`
+    value:object # What stands there
+)->None:
+    "Raise `ValueError` for what is not text, so that no model trains on the word 'nan'"
+    if isinstance(value, str):
+        if value.isascii() or not SURROGATE.search(value): return
+        raise ValueError(f'field {field!r}: a half of a surrogate pair, which no file can hold. Decode the text again.')
+    problem = f'field {field!r}: found {shorten(str(value))} ({type(value).__name__}) instead of text.'
+    if value is None or value != value:  # NaN is not equal to itself
+        raise ValueError(f"{problem} An empty text is '', but CSV readers make this of it; "
+                         'in pandas, read with keep_default_na=False.')
+    raise ValueError(f'{problem} Turn the column into text.')
+
+def _check_texts(
+    pair:Pair # The pair
+)->None:
+    "Raise `ValueError` unless all three texts are text"
+    try:
+        for field in TEXTS: _check_text(field, getattr(pair, field))
+    except ValueError as e: raise ValueError(f'{pair.id}, {e}') from None
+
+# %% ../nbs/08_train.ipynb #e1d07937
 def to_text(
     pair:Pair,                 # The pair
     template:Template=ALPACA,  # What stands around it
     eos:str=''                 # What ends a reply, such as `tokenizer.eos_token`
 )->Text:                       # `prompt + chosen` and `prompt + rejected` are the two texts
-    "Put a template around a pair"
-    chosen, rejected = (template.reply.format(reply=o) + eos for o in (pair.chosen, pair.rejected))
-    return Text(template.prompt.format(instruction=pair.instruction), chosen, rejected)
+    """Put a template around a pair; raises `ValueError` if a text of the pair is not text.
+
+        text = to_text(hh[0], ALPACA, eos=tokenizer.eos_token)
+        tokens = tokenizer(text.prompt + text.chosen)"""
+    _check_texts(pair)
+    if not isinstance(template, Template):
+        raise TypeError(f"a template is a Template, such as Template('Q: {{instruction}}'), not {template!r}")
+    if not isinstance(eos, str):
+        raise TypeError(f'eos is {eos!r}: this tokenizer has no end-of-text token. Pass the token that ends a reply.')
+    prompt = template.prompt.replace('{instruction}', pair.instruction)
+    chosen = template.reply.replace('{reply}', pair.chosen) + eos
+    rejected = template.reply.replace('{reply}', pair.rejected) + eos
+    return Text(prompt, chosen, rejected)
 
 # %% ../nbs/08_train.ipynb #794006d3
+def _message(
+    role:str,   # 'user' or 'assistant'
+    content:str # The text
+)->list[dict[str, str]]: # One message
+    "A conversation of one message"
+    return [dict(role=role, content=content)]
+
 def to_messages(
     pair:Pair # The pair
 )->dict[str, list[dict[str, str]]]: # 'prompt', 'chosen', 'rejected', each a list of one message
-    "A pair as messages of a user and an assistant"
-    def message(role:str, content:str)->list[dict[str, str]]: return [dict(role=role, content=content)]
-    return dict(prompt=message('user', pair.instruction), chosen=message('assistant', pair.chosen), rejected=message('assistant', pair.rejected))
+    "A pair as messages of a user and an assistant; raises `ValueError` if a text of the pair is not text"
+    _check_texts(pair)
+    return dict(
+        prompt=_message('user', pair.instruction),
+        chosen=_message('assistant', pair.chosen),
+        rejected=_message('assistant', pair.rejected))
+
+# %% ../nbs/08_train.ipynb #fef2ecb5
+def _chat_reply(
+    tokenizer:Any,     # With a chat template
+    prompt:str,        # How the template writes the user's message
+    messages:list[dict[str, str]]  # The user's message and a reply
+)->str:                # What the template writes for the reply
+    "A reply as a chat template writes it; raises `ValueError` unless it is all there, and ended"
+    whole = tokenizer.apply_chat_template(messages, tokenize=False)
+    if not whole.startswith(prompt):
+        raise ValueError('this chat template writes the prompt differently once a reply follows')
+    text = whole.removeprefix(prompt)
+    content = messages[-1]['content'].strip()  # templates may strip a message
+    if content not in text: raise ValueError('this chat template leaves out the reply, or changes it')
+    ending = text[text.find(content) + len(content):]
+    special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
+    if not any(token in ending for token in special):
+        raise ValueError('this chat template writes no special token behind the reply: a model would never learn to stop')
+    return text
 
 def chat_text(
     pair:Pair,     # The pair
     tokenizer:Any  # With a chat template
-)->Text:           # `prompt + chosen` and `prompt + rejected` are the two texts, with the template's own begin and end
-    "Put a tokenizer's chat template around a pair"
-    user, *replies = to_messages(pair).values()
+)->Text:           # `prompt + chosen` and `prompt + rejected` are the two texts, begun and ended as the template does
+    """Put a tokenizer's chat template around a pair; raises `ValueError` for a template that cannot be trained on.
+
+        text = chat_text(hh[0], AutoTokenizer.from_pretrained('Qwen/Qwen2.5-0.5B-Instruct'))"""
+    user, chosen, rejected = to_messages(pair).values()
     prompt = tokenizer.apply_chat_template(user, tokenize=False, add_generation_prompt=True)
-    texts = [tokenizer.apply_chat_template(user + o, tokenize=False) for o in replies]
-    if not all(o.startswith(prompt) for o in texts): raise ValueError('this chat template writes the prompt differently once a reply follows')
-    return Text(prompt, *(o.removeprefix(prompt) for o in texts))
+    if pair.instruction.strip() not in prompt:
+        raise ValueError('this chat template leaves out the instruction, or changes it')
+    return Text(prompt, _chat_reply(tokenizer, prompt, user + chosen), _chat_reply(tokenizer, prompt, user + rejected))
 
 # %% ../nbs/08_train.ipynb #9b7515c9
-def trl_rows(
-    hh:Iterable[Pair],          # The pairs
-    conversational:bool=False,  # Messages instead of text?
-    template:Template=ALPACA    # For text
-)->Iterator[dict[str, Any]]:    # Dicts with 'prompt', 'chosen', 'rejected', 'id'
+def _trl_rows(
+    hh:Iterable[Pair],              # The pairs
+    conversational:bool=False,      # Messages instead of text?
+    template:Template | None=None   # For text; None is `ALPACA`
+)->Iterator[dict[str, Any]]:        # Dicts with 'prompt', 'chosen', 'rejected', 'id'
     "Pairs in the format that TRL calls preference with an explicit prompt"
-    for pair in hh: yield (to_messages(pair) if conversational else to_text(pair, template)._asdict()) | dict(id=pair.id)
+    for pair in hh:
+        columns = to_messages(pair) if conversational else to_text(pair, template or ALPACA)._asdict()
+        yield {**columns, 'id': pair.id}
 
+def _trl_schema(
+    conversational:bool  # Messages instead of text?
+)->Any:                  # A `pyarrow.Schema`
+    "The types of the columns for TRL, which are the same when there is no row"
+    pa = optional_import('pyarrow', 'train')
+    message = pa.struct({'role': pa.string(), 'content': pa.string()})
+    reply = pa.list_(message) if conversational else pa.string()
+    return pa.schema({'prompt': reply, 'chosen': reply, 'rejected': reply, 'id': pa.string()})
+
+# %% ../nbs/08_train.ipynb #6b619df4
 @patch
 def to_trl(self:HH,
-    conversational:bool=False,  # Messages, for a tokenizer with a chat template, instead of text?
-    template:Template=ALPACA    # For text
-)->Any:                         # A `datasets.Dataset` with 'prompt', 'chosen', 'rejected', 'id'
-    "What TRL's `DPOTrainer` and `RewardTrainer` train on"
-    return optional_import('datasets', 'train').Dataset.from_list([*trl_rows(self, conversational, template)])
+    conversational:bool=False,     # Messages, for a tokenizer with a chat template, instead of text?
+    template:Template | None=None, # What stands around the text; None is `ALPACA`
+    with_id:bool=True              # A column 'id' besides? `KTOTrainer` cannot take one
+)->Any:                            # A `datasets.Dataset` with 'prompt', 'chosen', 'rejected' and 'id'
+    """What TRL's `DPOTrainer` and `RewardTrainer` train on.
+
+    Raises `ValueError` for a template together with `conversational=True`: there the tokenizer's chat template
+    is put around the messages. Raises `ImportError` if datasets is not installed.
+
+        train, val = load_hh().split(val=200)
+        DPOTrainer(model, args=args, train_dataset=train.to_trl(), eval_dataset=val.to_trl(), processing_class=tok)"""
+    if conversational and template is not None:
+        raise ValueError("conversational=True uses the tokenizer's chat template: leave out template, or conversational")
+    datasets, pa = optional_import('datasets', 'train'), optional_import('pyarrow', 'train')
+    rows = list(_trl_rows(self, conversational, template))
+    dataset = datasets.Dataset(pa.Table.from_pylist(rows, schema=_trl_schema(conversational)))
+    return dataset if with_id else dataset.remove_columns('id')
 
 # %% ../nbs/08_train.ipynb #b7609834
 def arrow_table(
