@@ -12,7 +12,7 @@ from typing import Any, cast
 from fastcore.script import call_parse
 from .files import CLUSTER, SOURCES, DataNotFound, Split, kind_of
 from .load import HH, Report, load_hh
-from .look import console, examples, show
+from .look import examples, make_console, show
 from .review import Review, review_terminal
 from .train import FORMATS
 
@@ -73,7 +73,7 @@ def print_report(
     report:Report # What became of every row
 )->None:
     "Print a report: as a table where there is room for it"
-    (head, *rows), to = report.table(), console()
+    (head, *rows), to = report.table(), make_console()
     if not sys.stdout.isatty() or max(map(len, repr(report).splitlines())) <= to.width: print(report)
     else:
         for name, *counts, status in rows:
@@ -101,11 +101,11 @@ def hh_look(
         except re.error as e: raise ValueError(f'--grep: {e}') from None
         hh = load_or_sample(path, split, sources_of(kind, source), sample=not id)
         print_report(hh.report)
-        if id: return show(hh.find(id), full=True)
+        if id: return show(hh.find(id), full=True, to=make_console())
         if grep:
             hh = hh.filter(lambda o: any(map(wanted.search, o[:3])))
             print(f'{len(hh):,} pairs hold {grep!r}', end='\n\n')
-        show(examples(hh, n, seed))
+        show(examples(hh, n, seed), to=make_console())
 
 # %% ../nbs/11_cli.ipynb #42e88a57
 @call_parse

@@ -4,257 +4,540 @@
 
 # %% ../nbs/05_look.ipynb #71293c4f
 from __future__ import annotations
-import re
+import re, sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from fastcore.basics import patch
 from .basics import optional_import, shorten
-from .compare import Run, compare
+from .compare import Run, compare, mark_matches
 from .files import SOURCES, kind_of
 from .load import HH, Pair
 from .transcript import FLAGS
 
 # %% auto #0
-__all__ = ['UNSEEN', 'FOLD', 'STYLE', 'examples', 'visible', 'fold', 'escape_html', 'text_html', 'as_html', 'legend', 'notes',
-           'pair_html', 'hh_html', 'as_rich', 'console', 'show', 'row', 'browse']
+__all__ = ['FOLD', 'examples', 'visible', 'Card', 'make_card', 'pair_card', 'fold_text', 'escape_html', 'card_html', 'card_rich',
+           'make_console', 'card_height', 'fit_fold', 'show', 'widget_row', 'browse']
+
+# %% ../nbs/05_look.ipynb #7e2a0001
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
 
 # %% ../nbs/05_look.ipynb #766bce07
 def examples(
     hh:HH,     # Pairs of both kinds, or of one
-    n:int=3,   # How many of each kind; fewer where there are no more
+    n:int=3,   # How many of each kind; fewer where there are not so many
     seed:int=0 # The same data, `n` and seed give the same pairs on every machine
 )->HH:         # Helpful pairs, then harmless ones
-    "Draw pairs of each kind without replacement"
-    return HH((o for part in (hh.helpful, hh.harmless) for o in part.sample(min(n, len(part)), seed)), hh.report)
+    """Draw pairs of each kind without replacement.
+
+    ```python
+    six = examples(load_hh('sample'), n=3, seed=1)
+    six['id']
+    ```
+
+    Raises `ValueError` if `n` is negative.
+    """
+    drawn = list[Pair]()
+    for part in hh.helpful, hh.harmless:
+        drawn += part.sample(min(n, len(part)), seed)
+    return HH(drawn, hh.report)
 
 # %% ../nbs/05_look.ipynb #f3a10e11
-UNSEEN = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e'
-                    '\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]')
+_UNSEEN = re.compile(
+    '['
+    '\x00-\x08\x0b-\x1f\x7f-\x9f'                       # control characters, but for tab and newline
+    '\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f'  # hyphens, joiners, fillers and vowels without a shape
+    '\u200b-\u200f\u2028-\u202e\u2060-\u206f'           # no width, line separators, the direction of writing
+    '\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb'      # fillers, variation selectors, byte order mark
+    '\ud800-\udfff'                                     # half of a character
+    '\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a'  # layout of hieroglyphs, shorthand and music
+    '\U000e0000-\U000e0fff'                             # tags
+    ']')
 
+def _picture(
+    match:re.Match[str] # Of one unseen character
+)->str:
+    "What is shown in place of a character that has no shape"
+    code = ord(match[0])
+    if code < 32: return chr(0x2400 + code)
+    if code == 127: return '␡'
+    return f'⟨U+{code:04X}⟩'
+
+# %% ../nbs/05_look.ipynb #7e2a0002
 def visible(
     text:str # Any text
 )->str:      # The same, with ␛ and ⟨U+202E⟩ in place of what has no shape or takes effect
     "Make control characters, direction marks and characters of no width visible"
-    def name(m:re.Match[str])->str:
-        n = ord(m[0])
-        return chr(0x2400 + n) if n < 32 else '␡' if n == 127 else f'⟨U+{n:04X}⟩'
-    return UNSEEN.sub(name, text)
+    return _UNSEEN.sub(_picture, text)
+
+# %% ../nbs/05_look.ipynb #7e2a0003
+@dataclass(frozen=True)
+class Card:
+    "What is shown of a pair"
+    title: str                   # Stands above
+    notes: list[str]             # Lines below the title
+    texts: dict[str, list[Run]]  # The instruction, then two replies, by name
+    found: bool = False          # Do the marks show what a pattern found? If not, what differs
+
+    @property
+    def legend(self)->str:
+        "What the marks mean; '' if there are none"
+        if not any(run.marked for runs in self.texts.values() for run in runs): return ''
+        return 'found' if self.found else 'only on that side'
+
+# %% ../nbs/05_look.ipynb #7e2a0004
+def make_card(
+    instruction:str,                        # The human message
+    replies:Mapping[str, str],              # Two replies by name, such as 'chosen' and 'rejected', or 'A' and 'B'
+    title:str='',                           # Stands above
+    notes:Iterable[str]=(),                 # Lines below the title
+    mark:str | re.Pattern[str] | None=None  # Mark what this finds; None marks what differs between the replies
+)->Card:
+    "A card of an instruction and two replies"
+    if mark is None: marked = [[Run(instruction)], *compare(*replies.values())]
+    else: marked = [mark_matches(text, mark) for text in (instruction, *replies.values())]
+    return Card(title, list(notes), dict(zip(['instruction', *replies], marked)), found=mark is not None)
+
+# %% ../nbs/05_look.ipynb #7e2a0005
+def pair_card(
+    pair:Pair,                              # A pair
+    mark:str | re.Pattern[str] | None=None  # Mark what this finds; None marks what differs between the replies
+)->Card:
+    "The card of a pair, with its id, its kind, and its flags with what they mean"
+    notes = [pair.kind]
+    for flag in pair.flags: notes.append(f'{flag}: {FLAGS[flag]}')
+    return make_card(pair.instruction, dict(chosen=pair.chosen, rejected=pair.rejected), pair.id, notes, mark)
 
 # %% ../nbs/05_look.ipynb #0beaa3f3
 FOLD = 1_000  # characters
 
-def fold(
-    runs:list[Run]  # A text in runs
-)->tuple[list[Run], list[Run]]:  # What is shown at once, and the rest: none for a text not much longer than `FOLD`
+def _length(
+    runs:list[Run] # A text in runs
+)->int:            # Characters
+    return sum(len(run.text) for run in runs)
+
+def fold_text(
+    runs:list[Run],         # A text in runs
+    fold:int | None=FOLD    # Characters to show at once; None shows all
+)->tuple[list[Run], list[Run]]:  # What is shown at once, and the rest: none if the text is not much longer
     "Fold a long text"
-    if sum(len(o.text) for o in runs) <= 1.5 * FOLD: return runs, []
-    head, rest, left = list[Run](), list[Run](), FOLD
-    for text, differs in runs:
-        head.append(Run(text[:left], differs))
-        rest.append(Run(text[left:], differs))
-        left = max(0, left - len(text))
-    return [o for o in head if o.text], [o for o in rest if o.text]
+    if fold is None or _length(runs) <= 1.5 * fold: return runs, []
+    head, rest, left = list[Run](), list[Run](), fold
+    for run in runs:
+        head.append(run._replace(text=run.text[:left]))
+        rest.append(run._replace(text=run.text[left:]))
+        left = max(0, left - len(run.text))
+    return [run for run in head if run.text], [run for run in rest if run.text]
 
 # %% ../nbs/05_look.ipynb #45d088ce
-STYLE = '''<style>
-.hh-pair {margin: .7em 0; padding: .6em 1em .8em; border: 1px solid; border-color: color-mix(in srgb, currentColor 25%, transparent);
-  border-radius: .5em; line-height: 1.5; text-align: start; overflow-wrap: anywhere; max-width: 80rem}
+_STYLE = '''<style>
+.hh-pair {margin: .7em 0; padding: .6em 1em .8em; border: 1px solid; border-radius: .5em; max-width: 80rem;
+  border-color: color-mix(in srgb, currentColor 25%, transparent);
+  line-height: 1.5; text-align: start; overflow-wrap: anywhere}
 .hh-pair p, .hh-pair dl, .hh-pair dt, .hh-pair dd {margin: 0; padding: 0; float: none; width: auto; font-size: inherit}
 .hh-pair .hh-head {font-size: .85em; opacity: .85; margin-bottom: .4em}
 .hh-pair .hh-head > * {margin-inline-end: 1em}
 .hh-pair dl {display: flex; flex-wrap: wrap; gap: .7em 1.5em}
-.hh-pair dl > div {flex: 1 1 18em; min-width: 0; padding-inline-start: .8em; border-inline-start: .25em solid; border-inline-start-color: color-mix(in srgb, currentColor 25%, transparent)}
+.hh-pair dl > div {flex: 1 1 18em; min-width: 0; padding-inline-start: .8em; border-inline-start: .25em solid;
+  border-inline-start-color: color-mix(in srgb, currentColor 25%, transparent)}
 .hh-pair .hh-instruction {flex-basis: 100%}
 .hh-pair .hh-chosen {border-inline-start-color: #2a9461}
 .hh-pair .hh-rejected {border-inline-start-color: #d2691e}
 .hh-pair dt {font-weight: 600; font-size: .85em; opacity: .85}
 .hh-pair dd {white-space: pre-wrap; overflow: hidden; position: relative; tab-size: 4}
-.hh-pair mark {color: inherit; padding: 0; background: color-mix(in srgb, currentColor 12%, transparent); text-decoration: underline; text-underline-offset: .2em}
-.hh-pair mark::before, .hh-pair mark::after {position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: pre}
+.hh-pair mark {color: inherit; padding: 0; background: color-mix(in srgb, currentColor 12%, transparent);
+  text-decoration: underline; text-underline-offset: .2em}
+.hh-pair mark::before, .hh-pair mark::after {position: absolute; width: 1px; height: 1px; overflow: hidden;
+  clip-path: inset(50%); white-space: pre}
 .hh-pair mark::before {content: ' [only here: '}
+.hh-pair.hh-found mark::before {content: ' [found: '}
 .hh-pair mark::after {content: '] '}
 .hh-pair summary {cursor: pointer}
 </style>'''
 
+# %% ../nbs/05_look.ipynb #7e2a0008
 def escape_html(
     text:str # Any text
 )->str:      # HTML that shows it, made visible
-    "A text as HTML on one line, without a sign that HTML or Markdown could take as its own"
+    "A text as HTML on one line, without anything that HTML or Markdown could take as its own"
     return escape(visible(text)).replace('\n', '&#10;').replace('`', '&#96;')
 
 # %% ../nbs/05_look.ipynb #97ba3263
-def text_html(
-    runs:list[Run], # A text in runs
-    full:bool=False # Show a long text in full?
-)->str:             # HTML; without its tags and summary it is the text, made visible
+def _runs_html(
+    runs:list[Run] # A text in runs
+)->str:
+    "Runs as HTML, the marked ones as marks"
+    html = ''
+    for run in runs:
+        text = escape_html(run.text)
+        html += f'<mark>{text}</mark>' if run.marked else text
+    return html
+
+def _text_html(
+    runs:list[Run],      # A text in runs
+    fold:int | None=FOLD # Characters to show at once
+)->str:                  # HTML; without its tags and summary it is the text, made visible
     "A text as HTML, folded if it is long"
-    def inline(runs:list[Run])->str:
-        return ''.join(f'<mark>{escape_html(text)}</mark>' if differs else escape_html(text) for text, differs in runs)
-    head, rest = (runs, []) if full else fold(runs)
-    more = f'<details><summary>{sum(len(o.text) for o in rest):,} more characters</summary>{inline(rest)}</details>' if rest else ''
-    return inline(head) + more or '<i>empty</i>'
+    head, rest = fold_text(runs, fold)
+    html = _runs_html(head) or '<i>empty</i>'
+    if not rest: return html
+    return f'{html}<details><summary>{_length(rest):,} more characters</summary>{_runs_html(rest)}</details>'
 
 # %% ../nbs/05_look.ipynb #8a6ba2a2
-def as_html(
-    instruction:str,          # The human message
-    sides:Mapping[str, str],  # Two replies by name, such as 'chosen' and 'rejected'
-    title:str='',             # Stands above
-    notes:Iterable[str]=(),   # Stand beside the title
-    full:bool=False           # Show long texts in full?
-)->str:                       # One block of HTML, safe whatever the texts hold
-    "An instruction and two replies as HTML"
-    runs = compare(*sides.values())
-    head = ' '.join(f'<bdi>{escape_html(o)}</bdi>' for o in (title, *notes, legend(runs, 'underlined')) if o)
-    texts = {'instruction': [Run(instruction)], **dict(zip(sides, runs))}
-    parts = ''.join(f'<div class="hh-{escape_html(k)}"><dt>{escape_html(k)}</dt><dd dir="auto">{text_html(o, full)}</dd></div>' for k, o in texts.items())
-    return f'<div class="hh-pair tex2jax_ignore mathjax_ignore">{STYLE}<p class="hh-head">{head}</p><dl>{parts}</dl></div>'
+def _card_block(
+    card:Card,           # A card
+    fold:int | None=FOLD # Characters of a text to show at once
+)->str:                  # HTML, to stand on a page that has `_STYLE`
+    "A card without its style"
+    head = [card.title, *card.notes]
+    if card.legend: head.append(f'underlined: {card.legend}')
+    head_html = ' '.join(f'<bdi>{escape_html(line)}</bdi>' for line in head if line)
+    parts = ''
+    for name, runs in card.texts.items():
+        name = escape_html(name)
+        parts += f'<div class="hh-{name}"><dt>{name}</dt><dd dir="auto">{_text_html(runs, fold)}</dd></div>'
+    classes = 'hh-pair hh-found' if card.found else 'hh-pair'
+    return (f'<div class="{classes} tex2jax_ignore mathjax_ignore">'
+            f'<p class="hh-head">{head_html}</p><dl>{parts}</dl></div>')
 
-# %% ../nbs/05_look.ipynb #63e31dcc
-def legend(
-    runs:tuple[list[Run], list[Run]], # Two texts compared
-    mark:str                          # How marked words look
-)->str:                               # '' where nothing is marked
-    "What the marks mean"
-    return f'{mark}: only on that side' if any(o.differs for side in runs for o in side) else ''
-
-# %% ../nbs/05_look.ipynb #8e9b92fc
-def notes(
-    pair:Pair   # A pair
-)->list[str]:   # Its kind, and its flags with what they mean
-    "What to know of a pair besides its texts"
-    return [pair.kind, *(f'{o}: {FLAGS[o]}' for o in pair.flags)]
-
-# %% ../nbs/05_look.ipynb #dfb03611
-def pair_html(
-    pair:Pair # A pair
-)->str:       # One block of HTML
-    "A pair as HTML"
-    return as_html(pair.instruction, {'chosen': pair.chosen, 'rejected': pair.rejected}, pair.id, notes(pair))
+# %% ../nbs/05_look.ipynb #7e2a0010
+def card_html(
+    card:Card,           # A card
+    fold:int | None=FOLD # Characters of a text to show at once; None shows all
+)->str:                  # One block of HTML, safe whatever the texts hold
+    "A card as HTML"
+    return f'<div>{_STYLE}{_card_block(card, fold)}</div>'
 
 # %% ../nbs/05_look.ipynb #5ff494ae
-def hh_html(
-    hh:HH, # Pairs
-    n:int=10 # How many to show
-)->str:    # A block of HTML
-    "How many pairs of which collection, and the first of them, each in a fold"
-    counts = ', '.join(f'{n:,} {o}' for o, n in Counter(hh['source']).items())
-    def row(pair:Pair)->str:
-        return f'<details><summary><bdi>{escape_html(pair.id)}</bdi> <bdi>{escape_html(shorten(pair.instruction, 80))}</bdi></summary>{pair_html(pair)}</details>'
-    more = f'<p>… and {len(hh)-n:,} more</p>' if len(hh) > n else ''
-    return (f'<div class="tex2jax_ignore mathjax_ignore" style="overflow-wrap: anywhere"><p>{len(hh):,} pairs{f" ({escape_html(counts)})" if counts else ""}</p>'
-            f'{"".join(map(row, hh[:n]))}{more}</div>')
+def _counts_html(
+    hh:HH # Pairs
+)->str:
+    "How many pairs of which collection, as a small table"
+    counts = Counter(hh['source'])
+    rows = ''.join(f'<tr><td>{escape_html(source)}</td><td>{n:,}</td></tr>' for source, n in counts.items())
+    return f'<table><tr><th>source</th><th>pairs</th></tr>{rows}<tr><th>all</th><th>{len(hh):,}</th></tr></table>'
+
+def _folded_pair(
+    pair:Pair # A pair
+)->str:
+    "A pair's card behind its first words"
+    words = f'<bdi>{escape_html(pair.id)}</bdi> <bdi>{escape_html(shorten(pair.instruction, 80))}</bdi>'
+    return f'<details><summary>{words}</summary>{_card_block(pair_card(pair))}</details>'
+
+# %% ../nbs/05_look.ipynb #7e2a0013
+_N_CARDS, _N_FOLDED = 3, 7
+
+def _hh_html(
+    hh:HH # Pairs
+)->str:   # A block of HTML
+    "How many pairs of which collection, the first of them, and how to see the others"
+    n_shown = _N_CARDS + _N_FOLDED
+    cards = ''.join(_card_block(pair_card(pair)) for pair in hh[:_N_CARDS])
+    folded = ''.join(_folded_pair(pair) for pair in hh[_N_CARDS:n_shown])
+    more = ''
+    if len(hh) > n_shown:
+        more = f'<p>and {len(hh) - n_shown:,} more: <code>browse(hh)</code> pages through all of them</p>'
+    return (f'<div class="tex2jax_ignore mathjax_ignore" style="overflow-wrap: anywhere">{_STYLE}'
+            f'{_counts_html(hh)}{cards}{folded}{more}</div>')
 
 # %% ../nbs/05_look.ipynb #73306a3d
 @patch
-def _repr_html_(self:Pair | HH)->str: return pair_html(self) if isinstance(self, Pair) else hh_html(self)
+def _repr_html_(self:Pair | HH)->str:
+    if isinstance(self, HH): return _hh_html(self)
+    return card_html(pair_card(self))
 
 # %% ../nbs/05_look.ipynb #9327105a
-def as_rich(
-    console:Any,              # The `rich` console that it is for
-    instruction:str,          # The human message
-    sides:Mapping[str, str],  # Two replies by name
-    title:str='',             # Stands above
-    notes:Iterable[str]=(),   # Stand below the title
-    full:bool=False           # Show long texts in full?
-)->Any:                       # For `console.print`
-    "An instruction and two replies for a terminal"
+def _text_for(
+    console:Console, # Where it will be printed
+    text:str,        # Any text
+    style:str=''     # As `rich` writes it
+)->Text:
+    "A text made visible, with what the terminal's encoding lacks as an escape"
+    from rich.text import Text
+    encoded = visible(text).encode(console.encoding, 'backslashreplace')
+    return Text(encoded.decode(console.encoding), style, overflow='fold')
+
+def _runs_for(
+    console:Console,     # Where they will be printed
+    runs:list[Run],      # A text in runs
+    fold:int | None=FOLD # Characters to show at once
+)->Text:
+    "A text in runs, folded if it is long. Without colours there is no underline: brackets take its place"
+    head, rest = fold_text(runs, fold)
+    shown = _text_for(console, '')
+    for run in head:
+        if not run.marked: shown.append(_text_for(console, run.text))
+        elif console.color_system: shown.append(_text_for(console, run.text, 'bold underline'))
+        else: shown.append(_text_for(console, f'[[{run.text}]]'))
+    if rest: shown.append(_text_for(console, f' … {_length(rest):,} more characters', 'italic'))
+    return shown or _text_for(console, 'empty', 'italic')
+
+# %% ../nbs/05_look.ipynb #7e2a0014
+_SIDE_BY_SIDE = 80  # columns: from here on
+_MAX_WIDTH = 140    # columns: longer lines are hard to read
+_NAME_STYLES = dict(chosen='bold green', rejected='bold red')
+
+def _replies_for(
+    console:Console,        # Where they will be printed
+    replies:dict[str, Text] # Two replies by name
+)->RenderableType:
+    "Two replies, side by side where there is room"
     from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    names = [_text_for(console, name, _NAME_STYLES.get(name, 'bold')) for name in replies]
+    if console.width < _SIDE_BY_SIDE:
+        parts: list[RenderableType] = []
+        for name, reply in zip(names, replies.values()): parts += [name, reply, '']
+        return Group(*parts)
+    table = Table(box=box.MINIMAL, show_edge=False, pad_edge=False, expand=True)
+    for name in names: table.add_column(name, ratio=1, overflow='fold')
+    table.add_row(*replies.values())
+    return table
+
+# %% ../nbs/05_look.ipynb #7e2a0015
+def card_rich(
+    card:Card,           # A card
+    console:Console,     # The console that it is for
+    fold:int | None=FOLD # Characters of a text to show at once; None shows all
+)->RenderableType:       # For `console.print`
+    "A card for a terminal"
     from rich.console import Group
     from rich.constrain import Constrain
     from rich.padding import Padding
     from rich.rule import Rule
-    from rich.table import Table
-    from rich.text import Text
-    mark, (before, after) = ('underlined', ('', '')) if console.color_system else ('[[…]]', ('[[', ']]'))
-    def text(o:str, style:str='')->Text: return Text(visible(o).encode(console.encoding, 'backslashreplace').decode(console.encoding), style, overflow='fold')
-    def body(runs:list[Run])->Text:
-        head, rest = (runs, []) if full else fold(runs)
-        parts = [text(before + o.text + after, 'bold underline') if o.differs else text(o.text) for o in head]
-        if rest: parts.append(text(f' … {sum(len(o.text) for o in rest):,} more characters', 'italic'))
-        return text('').join(parts) if any(parts) else text('empty', 'italic')
-    runs = compare(*sides.values())
-    names = [text(o, {'chosen': 'bold green', 'rejected': 'bold red'}.get(o, 'bold')) for o in sides]
-    said = text(' · '.join(o for o in (*notes, legend(runs, mark)) if o), 'italic')
-    if console.width < 80: replies:Any = Group(*(o for name, side in zip(names, runs) for o in (name, body(side), '')))
-    else:
-        replies = Table(box=box.MINIMAL, show_edge=False, pad_edge=False, expand=True)
-        for o in names: replies.add_column(o, ratio=1, overflow='fold')
-        replies.add_row(*map(body, runs))
-    return Constrain(Group(Rule(text(title, 'bold'), align='left', style='dim'), said, '', Padding(body([Run(instruction)]), (0, 2, 1, 2)), replies, ''), 140)
+    notes = list(card.notes)
+    if card.legend:
+        mark = 'underlined' if console.color_system else '[[…]]'
+        notes.append(f'{mark}: {card.legend}')
+    texts = {name: _runs_for(console, runs, fold) for name, runs in card.texts.items()}
+    instruction = texts.pop('instruction')
+    return Constrain(Group(
+        Rule(_text_for(console, card.title, 'bold'), align='left', style='dim'),
+        _text_for(console, ' · '.join(notes), 'italic'),
+        '',
+        Padding(instruction, (0, 2, 1, 2)),
+        _replies_for(console, texts),
+        ''), _MAX_WIDTH)
 
 # %% ../nbs/05_look.ipynb #cfb166f2
-def console(
-    width:int | None=None # Columns; None asks the terminal
-)->Any:                   # A `rich` console on standard output that reads nothing into the texts
-    "A console for pairs"
+_MIN_WIDTH = 20        # columns
+_NOTEBOOK_WIDTH = 80
+
+def _in_notebook()->bool:
+    "Does a notebook run this, rather than a script, a terminal or its IPython?"
+    ipython = sys.modules.get('IPython')
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and type(shell).__name__ != 'TerminalInteractiveShell'
+
+def make_console(
+    width:int | None=None # Columns, at least 20; None asks the terminal
+)->Console:               # On standard output
+    "A `rich` console that shows texts as they are: it reads no markup, numbers or emoji names into them"
     from rich.console import Console
-    return Console(width=width, markup=False, highlight=False, emoji=False, force_jupyter=False)
+    plain = _in_notebook()
+    if width is None and plain: width = _NOTEBOOK_WIDTH
+    console = Console(width=width, markup=False, highlight=False, emoji=False, force_jupyter=False,
+                      force_terminal=False if plain else None)
+    if console.width < _MIN_WIDTH: console.width = _MIN_WIDTH
+    return console
+
+# %% ../nbs/05_look.ipynb #7e2a0019
+_FOLDS = (FOLD, 700, 500, 350, 250, 180, 120, 80, 50, 30)
+
+def card_height(
+    card:Card,           # A card
+    console:Console,     # The console that it is for
+    fold:int | None=FOLD # Characters of a text to show at once; None shows all
+)->int:                  # Lines
+    "How many lines a card takes on a console"
+    return len(console.render_lines(card_rich(card, console, fold)))
+
+def fit_fold(
+    card:Card,       # A card
+    console:Console, # The console that it is for
+    height:int       # Lines
+)->int | None:       # For `card_rich`: None if the whole card fits
+    "How far to fold a card's texts so that it fits in so many lines; 30 characters if nothing fits"
+    for fold in (None, *_FOLDS):
+        if card_height(card, console, fold) <= height: return fold
+    return _FOLDS[-1]
+
+# %% ../nbs/05_look.ipynb #7e2a0028
+def _display(
+    html:str # A block
+)->None:
+    "Show HTML as an output of the notebook's cell"
+    from IPython.display import HTML, display
+    display(HTML(html))
 
 # %% ../nbs/05_look.ipynb #f272dba2
 def show(
-    pairs:Pair | Iterable[Pair], # One pair, or several
-    full:bool=False,             # Show long texts in full?
-    width:int | None=None,       # Columns; None asks the terminal
-    to:Any=None                  # A `console`; None makes one
+    pairs:Pair | Iterable[Pair],            # One pair, or several
+    full:bool=False,                        # Show long texts in full?
+    width:int | None=None,                  # Columns; None asks the terminal
+    to:Console | None=None,                 # A `rich` console; None makes one
+    mark:str | re.Pattern[str] | None=None  # Mark what this regular expression finds, and fold nothing
 )->None:
-    "Print pairs for a reader at a terminal"
-    to = to or console(width)
-    for o in [pairs] if isinstance(pairs, Pair) else pairs:
-        to.print(as_rich(to, o.instruction, {'chosen': o.chosen, 'rejected': o.rejected}, o.id, notes(o), full))
+    """Show pairs: as cards in a notebook, printed anywhere else.
+
+    Without `mark`, what differs between the two replies is marked. A `str` finds upper and lower case alike.
+    With `width` or `to`, pairs are printed in a notebook too.
+
+    ```python
+    hh = load_hh('sample')
+    show(hh[0])
+    show(examples(hh), full=True)
+    show(hh[:20], mark='sorry|apolog')
+    ```
+
+    Raises `re.error` if `mark` is not a regular expression.
+    """
+    as_html = _in_notebook() and to is None and width is None
+    console = to or make_console(width)
+    fold = None if full or mark is not None else FOLD
+    for pair in [pairs] if isinstance(pairs, Pair) else pairs:
+        card = pair_card(pair, mark)
+        if as_html: _display(card_html(card, fold))
+        else: console.print(card_rich(card, console, fold))
 
 # %% ../nbs/05_look.ipynb #535432d7
 @patch
 def _repr_pretty_(self:Pair, p:Any, cycle:bool)->None:
-    if len(p.stack) > 1: p.text(repr(self))
-    else:
-        to = console()
-        with to.capture() as shown: show(self, to=to)
-        p.text(shown.get().rstrip())
+    inside_another = len(p.stack) > 1
+    if inside_another:
+        p.text(repr(self))
+        return
+    console = make_console()
+    with console.capture() as shown: show(self, to=console)
+    p.text(shown.get().rstrip())
+
+# %% ../nbs/05_look.ipynb #7e2a0021
+def _searchable(
+    text:str # Any text
+)->bytes:
+    "A text in a form that finds upper and lower case alike"
+    return text.casefold().encode('utf-8', 'surrogatepass')
+
+class _Finder:
+    "Finds pairs by part of their kind, source, flags or texts"
+    def __init__(self, hh:HH): self.pairs = tuple(hh)
+
+    @cached_property
+    def texts(self)->list[bytes]:
+        "The texts of each pair"
+        return [_searchable('\n'.join((pair.instruction, pair.chosen, pair.rejected))) for pair in self.pairs]
+
+    @cached_property
+    def flags(self)->list[str]:
+        "The flags of each pair"
+        return [' '.join(pair.flags) for pair in self.pairs]
+
+    def find(self, kind:str='', source:str='', flag:str='', text:str='')->list[int]:
+        "Where the pairs stand that fit all that is given"
+        found = list(range(len(self.pairs)))
+        if kind: found = [i for i in found if kind in self.pairs[i].kind]
+        if source: found = [i for i in found if source in self.pairs[i].source]
+        if flag: found = [i for i in found if flag in self.flags[i]]
+        if text:
+            wanted = _searchable(text)
+            found = [i for i in found if wanted in self.texts[i]]
+        return found
 
 # %% ../nbs/05_look.ipynb #e92d0eb9
-def row(
-    *parts:Any # Widgets
-)->Any:        # A widget
+def widget_row(
+    *widgets:Any # Widgets
+)->Any:          # A widget
     "Widgets side by side, as far as the width allows"
-    return optional_import('ipywidgets', 'look').HBox(parts, layout=dict(flex_flow='row wrap'))
+    return optional_import('ipywidgets', 'look').HBox(widgets, layout=dict(flex_flow='row wrap'))
 
 # %% ../nbs/05_look.ipynb #31cb8b60
+def _menu(
+    name:str,             # Stands before it
+    options:Iterable[str] # Suggestions
+)->Any:
+    "A text field with suggestions"
+    return optional_import('ipywidgets', 'look').Combobox(description=name, placeholder='any', options=list(options))
+
+class _Browser:
+    "What `browse` shows: fields to search by, two buttons and a page; and what they do"
+    def __init__(self, hh:HH):
+        self.hh, self.finder = hh, _Finder(hh)
+        self.found = list[int]()  # where the pairs stand that fit
+        self.make_widgets()
+        for field in self.fields: field.observe(self.search, 'value')
+        self.id.observe(self.jump, 'value')
+        self.number.observe(self.show, 'value')
+        self.back.on_click(self.go_back)
+        self.next.on_click(self.go_on)
+        self.search()
+
+    def make_widgets(self)->None:
+        "Make the fields, the buttons and the page"
+        widgets = optional_import('ipywidgets', 'look')
+        self.kind = _menu('kind', dict.fromkeys(kind_of(source) for source in SOURCES))
+        self.source = _menu('source', SOURCES)
+        self.flag = _menu('flag', FLAGS)
+        self.text = widgets.Text(description='text', placeholder='in any of the three texts')
+        self.fields = [self.kind, self.source, self.flag, self.text]
+        self.id = widgets.Text(description='id', placeholder='then Enter', continuous_update=False)
+        self.number = widgets.BoundedIntText(description='pair')
+        self.back, self.next = widgets.Button(description='Back'), widgets.Button(description='Next')
+        self.status, self.page = widgets.HTML(), widgets.HTML()
+        search = widget_row(*self.fields, self.id)
+        turn = widget_row(self.back, self.next, self.number, self.status)
+        self.box = widgets.VBox([search, turn, self.page])
+
+    def search(self, _:Any=None)->None:
+        "Find the pairs that fit what was typed, and show the first"
+        self.found = self.finder.find(*(field.value.strip().casefold() for field in self.fields))
+        first = min(1, len(self.found))  # 0 where nothing was found
+        self.number.min, self.number.max = 0, len(self.found)
+        self.number.value = self.number.min = first
+        self.show()
+
+    def show(self, _:Any=None, note:str='')->None:
+        "Show the pair whose number is in the field"
+        self.status.value = f'<span role="status">of {len(self.found):,}. {escape_html(note)}</span>'
+        self.page.value = self.page_html() if self.found else ''
+
+    def page_html(self)->str:
+        "The card of the current pair; where a text was searched for, in full and with the matches marked"
+        pair = self.finder.pairs[self.found[self.number.value - 1]]
+        text = self.text.value.strip()
+        if not text: return card_html(pair_card(pair))
+        return card_html(pair_card(pair, mark=re.escape(text)), fold=None)
+
+    def jump(self, _:Any=None)->None:
+        "Show the pair whose id was typed, whatever was searched for"
+        id = self.id.value.strip()
+        if not id: return
+        try: pair = self.hh.find(id)
+        except KeyError as e:
+            self.show(note=e.args[0])
+            return
+        for field in [self.id, *reversed(self.fields)]: field.value = ''
+        self.number.value = 1 + self.finder.pairs.index(pair)
+        self.show()
+
+    def go_back(self, _:Any=None)->None: self.number.value = max(self.number.min, self.number.value - 1)
+    def go_on(self, _:Any=None)->None: self.number.value = min(self.number.max, self.number.value + 1)
+
+# %% ../nbs/05_look.ipynb #7e2a0024
 def browse(
     hh:HH # Pairs
 )->Any:   # A widget, for the last line of a cell
-    "Page through pairs in JupyterLab"
-    w, part = optional_import('ipywidgets', 'look'), hh
-    def menu(name:str, options:Iterable[str])->Any: return w.Combobox(description=name, placeholder='any', options=[*options])
-    def field(name:str, hint:str)->Any: return w.Text(description=name, placeholder=hint, continuous_update=False)
-    kind, source, flag = menu('kind', dict.fromkeys(map(kind_of, SOURCES))), menu('source', SOURCES), menu('flag', FLAGS)
-    text, id, at = field('text', 'in any of the three texts'), field('id', 'helpful-base/test:0'), w.BoundedIntText(description='pair')
-    back, on, said, page = w.Button(description='Back'), w.Button(description='Next'), w.HTML(), w.HTML()
-    def fits(o:Pair)->bool:
-        a, b, c, d = (field.value.strip().casefold() for field in (kind, source, flag, text))
-        return a in o.kind and b in o.source and (not c or c in ' '.join(o.flags)) and (not d or d in '\n'.join(o[:3]).casefold())
-    def show(_:Any=None, note:str='')->None:
-        said.value = f'<span role="status">of {len(part):,}. {escape_html(note)}</span>'
-        page.value = pair_html(part[at.value-1]) if part else ''
-    def select(_:Any=None)->None:
-        nonlocal part
-        part = hh.filter(fits)
-        at.min, at.max = 0, len(part)
-        at.value = at.min = min(1, len(part))
-        show()
-    def jump(_:Any)->None:
-        if not id.value: return
-        try: pair = hh.find(id.value.strip())
-        except KeyError as e: return show(note=e.args[0])
-        kind.value = source.value = flag.value = text.value = id.value = ''
-        at.value = 1 + part.index(pair)
-        show()
-    def turn(by:int)->None: at.value = min(max(at.min, at.value + by), at.max)
-    for o in kind, source, flag, text: o.observe(select, 'value')
-    id.observe(jump, 'value')
-    at.observe(show, 'value')
-    back.on_click(lambda _: turn(-1))
-    on.on_click(lambda _: turn(1))
-    select()
-    return w.VBox([row(kind, source, flag, text, id), row(back, on, at, said), page])
+    """Page through pairs in JupyterLab, out of those that fit what is typed in.
+
+    ```python
+    browse(load_hh('sample'))
+    ```
+
+    Raises `ImportError` if `ipywidgets` is missing; the message says how to install it.
+    """
+    return _Browser(hh).box

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 from .basics import draw, optional_import
 from .load import Pair
-from .look import as_html, as_rich, row
+from .look import card_html, card_rich, make_card, make_console, widget_row
 from .verdicts import (ANSWERS, ASKED, QUESTIONS, Agreement, Verdict, append_line, check_texts, last_verdicts,
                                open_verdicts, text_digest, verdict_line)
 
@@ -209,8 +209,7 @@ def review_terminal(
     review:Review # To begin, or to go on with
 )->None:
     "Read blind in a terminal, until all is done or the reader quits"
-    from rich.console import Console
-    console = Console(markup=False, highlight=False, emoji=False, force_jupyter=False)
+    console = make_console()
     try:
         while review.current: ask(review, console)
     except (EOFError, KeyboardInterrupt): print()
@@ -226,7 +225,8 @@ def ask(
     pair = review.current
     if pair is None: return
     title = f'{review.done + 1} of {review.total}: {pair.kind}'
-    console.print(as_rich(console, pair.instruction, {'A': pair.A, 'B': pair.B}, title, [pair.question], full=True))
+    card = make_card(pair.instruction, {'A': pair.A, 'B': pair.B}, title, [pair.question])
+    console.print(card_rich(card, console, fold=None))
     console.print(HELP)
     while (key := read_key('> ')) not in (*ANSWERS, 'u', 'q'):
         if key == 'r': review.remark = read_typed('Remark, in your own words: ')
@@ -252,7 +252,7 @@ def review_widget(
         nonlocal shown
         shown, key.value = review.current, ''
         title = f'{review.done + 1} of {review.total}: '
-        if shown: page.value = as_html(shown.instruction, {'A': shown.A, 'B': shown.B}, title + shown.kind, [shown.question], full=True)
+        if shown: page.value = card_html(make_card(shown.instruction, {'A': shown.A, 'B': shown.B}, title + shown.kind, [shown.question]), fold=None)
         else: page.value = f'<pre>{escape(repr(review.result()))}</pre>'
         said.value = f'<p role="status">{review.done} of {review.total} answered, in {escape(str(review.file))}. {escape(note)}</p>'
     def press(letter:str)->None:
@@ -270,6 +270,6 @@ def review_widget(
     key.observe(lambda change: press(change['new'].strip().lower()) if change['new'].strip() else None, 'value')
     for letter, button in zip(BUTTONS, buttons): button.on_click(lambda _, letter=letter: click(letter))
     show()
-    return w.VBox([page, row(key, remark), row(*buttons), said])
+    return w.VBox([page, widget_row(key, remark), widget_row(*buttons), said])
 
 BUTTONS = dict(a='A is better', b='B is better', t='Tie', s='Skip', u='Back')  # letter: what its button says

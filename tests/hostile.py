@@ -1,5 +1,5 @@
-"Texts that try to be more than text. `URL` stands for a server that must never be asked."
-URL = 'http://127.0.0.1:1/leak'
+"Texts that try to be more than text. In them, URL stands for a server that must never be asked."
+from hypothesis import strategies as st
 
 HOSTILE = {
     'script': '<script>hacked=1</script><script src="URL/script.js"></script>',
@@ -36,3 +36,7 @@ HOSTILE = {
     'many lines': 'line\n' * 3_000 + 'end',
     'white space': 'a' + ' ' * 500 + 'b\t\t\tc' + '\n' * 60 + 'd',
 }
+
+# Any text, rich in what means something to HTML, Markdown or a terminal; or one of the above
+TEXTS = (st.text(st.characters() | st.sampled_from('<>&"\'$\\`[]{}\n\r\t \x1b\u202e\u200b\ud800'))
+         | st.sampled_from(list(HOSTILE.values())))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hh_nbdev.load import load_hh
-from hh_nbdev.look import UNSEEN, examples, visible
+from hh_nbdev.look import _UNSEEN as UNSEEN, examples, visible
 from hostile import HOSTILE
 
 BIN = Path(sys.executable).parent

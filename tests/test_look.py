@@ -1,114 +1,177 @@
 "Showing pairs: whatever a text holds is shown, and nothing of it is done."
-import html, io, random, re, threading, time
+import html, io, os, re, subprocess, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from hypothesis import given, settings, strategies as st
 from rich.console import Console
 
-from hh_nbdev.load import HH, Pair
-from hh_nbdev.compare import WORD, Run, compare
-from hh_nbdev.look import FOLD, UNSEEN, fold, pair_html, show, visible
-from hostile import HOSTILE, URL
+from hh_nbdev.compare import Run
+from hh_nbdev.load import HH, Pair, load_hh
+from hh_nbdev.look import (
+    _UNSEEN, FOLD, _Finder, card_height, card_html, card_rich, fit_fold, fold_text, make_card, make_console, pair_card, show, visible)
+from hostile import HOSTILE, TEXTS
 
-def pair(instruction, chosen='yes', rejected='no', source='helpful-base'): return Pair(instruction, chosen, rejected, source, 'train', 0)
-def shown(page): return html.unescape(re.sub('<style>.*?</style>|<summary>.*?</summary>|<[^>]*>', '', page, flags=re.S))
-def squeeze(text): return re.sub(r'\s', '', text)
-TEXTS = st.text(st.characters() | st.sampled_from('<>&"\'$\\`[]{}\n\r\t \x1b\u202e\u200b\ud800')) | st.sampled_from(list(HOSTILE.values()))
+PICTURE = '[\u2400-\u2421]|⟨U\\+[0-9A-F]{4,6}⟩'  # what `visible` puts in place of an unseen character
+COLOUR = r'\x1b\[[\d;]*m'                          # what a terminal takes as a colour or style
+
+def make_pair(instruction, chosen='yes', rejected='no', source='helpful-base'):
+    return Pair(instruction, chosen, rejected, source, 'train', 0)
+
+def without_style(page): return re.sub('<style>.*?</style>', '', page, flags=re.S)
+def without_space(text): return re.sub(r'\s', '', text)
+
+def shown_text(page):
+    "What a reader sees of a card's HTML"
+    return html.unescape(re.sub('<summary>.*?</summary>|<[^>]*>', '', without_style(page), flags=re.S))
 
 # Properties of any text
 
 @given(TEXTS)
-def test_visible(text):
+def test_visible_leaves_nothing_unseen(text):
     seen = visible(text)
-    assert not UNSEEN.search(seen) and visible(seen) == seen
-    assert UNSEEN.split(text) == re.split('[\u2400-\u2421]|⟨U\\+[0-9A-F]{4,6}⟩', seen) or re.search('[\u2400-\u2421⟨]', text)
+    assert not _UNSEEN.search(seen)
+    assert visible(seen) == seen
+
+@given(TEXTS.filter(lambda text: not re.search(PICTURE, text)))
+def test_visible_changes_nothing_else(text):
+    assert re.split(PICTURE, visible(text)) == _UNSEEN.split(text)
 
 @given(TEXTS, TEXTS, TEXTS)
 def test_html_holds_each_text(instruction, chosen, rejected):
-    page = pair_html(pair(instruction, chosen, rejected, source=instruction))
-    body = re.sub('<style>.*?</style>', '', page, flags=re.S)
-    assert '\n' not in body and '`' not in body and '\n\n' not in page  # nothing that a Markdown reader would take up
-    plain = shown(page)
-    for o in instruction, chosen, rejected: assert visible(o) in plain
-    tags = set(re.findall('<[^>]*>', body))
-    assert all(re.fullmatch(r'</?(dl|dt|dd|div|p|bdi|mark|i|details|summary)( (class="[\w -]+"|dir="auto"))*>', o) for o in tags), tags
+    page = card_html(pair_card(make_pair(instruction, chosen, rejected, source=instruction)))
+    for text in instruction, chosen, rejected: assert visible(text) in shown_text(page)
 
-@given(TEXTS, TEXTS)
-def test_compare(a, b):
-    x, y = compare(a, b)
-    assert (''.join(o.text for o in x), ''.join(o.text for o in y)) == (a, b)
-    if any(o.differs for o in x + y):
-        same = [squeeze(''.join(o.text for o in side if not o.differs)) for side in (x, y)]
-        assert same[0] == same[1]
-    if a == b: assert not any(o.differs for o in x + y)
+@given(TEXTS, TEXTS, TEXTS)
+def test_html_holds_only_our_tags(instruction, chosen, rejected):
+    page = without_style(card_html(pair_card(make_pair(instruction, chosen, rejected, source=instruction))))
+    allowed = r'</?(dl|dt|dd|div|p|bdi|mark|i|details|summary)( (class="[\w -]+"|dir="auto"))*>'
+    for tag in re.findall('<[^>]*>', page): assert re.fullmatch(allowed, tag)
 
-WORDS = st.lists(st.text('abcde', min_size=1), max_size=20).map(' '.join)
-
-@given(WORDS, WORDS, WORDS, WORDS)
-def test_what_both_begin_and_end_with_is_not_marked(start, end, one, two):
-    for side in compare(f'Once upon a time {start} {one}', f'Once upon a time {start} {two}'): assert side[0].text.startswith('Once upon a time') or not side[0].differs
-    x, y = compare(f'Here, {one} {end} they lived happily ever after.', f'There, {two} {end} they lived happily ever after.')
-    assert x[-1].text.endswith('lived happily ever after.') and not x[-1].differs and not y[-1].differs
+@given(TEXTS, TEXTS, TEXTS)
+def test_html_holds_nothing_that_markdown_reads(instruction, chosen, rejected):
+    page = card_html(pair_card(make_pair(instruction, chosen, rejected, source=instruction)))
+    assert '\n\n' not in page
+    assert '\n' not in without_style(page)
+    assert '`' not in without_style(page)
 
 @given(st.lists(st.builds(Run, st.text(min_size=1, max_size=3000), st.booleans())))
-def test_fold(runs):
-    head, rest = fold(runs)
-    def letters(runs): return [(c, o.differs) for o in runs for c in o.text]
+def test_folding_loses_nothing(runs):
+    def letters(runs): return [(letter, run.marked) for run in runs for letter in run.text]
+    head, rest = fold_text(runs)
     assert letters(head) + letters(rest) == letters(runs)
-    assert len(letters(head)) == FOLD if rest else len(letters(runs)) <= 1.5 * FOLD
+    if rest: assert len(letters(head)) == FOLD
+    else: assert len(letters(runs)) <= 1.5 * FOLD
 
-@given(TEXTS)
-def test_words(text): assert ''.join(WORD.findall(text)) == text
+# One card, shown everywhere
 
-def terminal(texts, width, **options):
-    "What a terminal is sent for a pair"
-    to = Console(file=io.StringIO(), width=width, markup=False, highlight=False, emoji=False, **options)
-    show(pair(*texts), full=True, to=to)
-    return to.file.getvalue()
+def printed(card, width=80, fold=FOLD, **options):
+    "What a terminal is sent for a card"
+    console = Console(file=io.StringIO(), width=width, markup=False, highlight=False, emoji=False, **options)
+    console.print(card_rich(card, console, fold))
+    return console.file.getvalue()
 
+def test_a_note_on_a_card_is_shown_on_the_page_and_in_the_terminal():
+    card = make_card('Hello?', dict(A='Hi', B='Good day'), title='1 of 2', notes=['a note', 'another'])
+    for shown in shown_text(card_html(card)), printed(card):
+        for part in '1 of 2', 'a note', 'another', 'Hello?', 'A', 'Hi', 'B', 'Good day': assert part in shown
+
+def test_matches_are_marked_in_all_three_texts_and_the_differences_are_not():
+    card = pair_card(make_pair('A cat?', 'The cat sat on the mat.', 'The cat lay on the mat.'), mark='CAT')
+    assert card.legend == 'found'
+    assert re.findall('<mark>(.*?)</mark>', card_html(card)) == ['cat'] * 3
+    assert printed(card).count('[[cat]]') == 3
+
+def test_a_match_beyond_the_fold_is_shown(capsys):
+    pair = make_pair('x ' * FOLD + 'needle')
+    show(pair, to=Console(width=80, force_jupyter=False))
+    assert 'needle' not in capsys.readouterr().out
+    show(pair, to=Console(width=80, force_jupyter=False), mark='needle')
+    assert '[[needle]]' in capsys.readouterr().out
+
+@given(TEXTS, TEXTS, st.sampled_from([20, 50, 79, 80, 120, 200]), st.sampled_from([None, 30, 1000]))
 @settings(max_examples=50)
-@given(TEXTS, st.integers(20, 79), st.booleans())
-def test_terminal_holds_each_text(text, width, colours):
-    sent = terminal(['?', text, 'no'], width, force_terminal=colours, color_system='standard' if colours else None)
-    plain = re.sub(r'\x1b\[[\d;]*m', '', sent)
-    assert not UNSEEN.search(plain)
-    assert squeeze(visible(text)) in squeeze(plain)
+def test_the_height_of_a_card_is_the_number_of_lines_printed(instruction, chosen, width, fold):
+    card = pair_card(make_pair(instruction, chosen))
+    console = Console(file=io.StringIO(), width=width, markup=False, highlight=False, emoji=False)
+    assert card_height(card, console, fold) == printed(card, width, fold).count('\n')
 
-# Hostile texts, one by one
+@pytest.mark.real
+@pytest.mark.parametrize('width, height', [(80, 18), (50, 16), (120, 34)])
+def test_the_longest_real_pair_can_be_folded_to_fit_a_screen(width, height):
+    longest = max(load_hh(split='test'), key=lambda pair: len(pair.instruction) + len(pair.chosen) + len(pair.rejected))
+    card, console = pair_card(longest), Console(width=width)
+    fold = fit_fold(card, console, height)
+    assert fold is not None
+    assert card_height(card, console, fold) <= height < card_height(card, console, None)
+
+SHOW = "from hh_nbdev import load_hh, show; show(load_hh('sample')[0])"
+
+@pytest.mark.parametrize('columns', ['0', '1', '10', '20'])
+def test_a_pair_is_shown_however_narrow_the_terminal_says_it_is(columns):
+    out = subprocess.check_output([sys.executable, '-c', SHOW], text=True, env={**os.environ, 'COLUMNS': columns})
+    pair = load_hh('sample')[0]
+    for text in pair[:3]: assert without_space(text) in without_space(out)
+    assert max(map(len, out.splitlines())) <= 20
+
+@pytest.mark.parametrize('width', [0, 1, 10, 20])
+def test_a_console_has_room_for_a_pair(width):
+    assert make_console(width).width == 20
+
+# In a terminal
+
+@given(TEXTS, st.integers(20, 79), st.booleans())
+@settings(max_examples=50)
+def test_terminal_holds_each_text(text, width, colours):
+    card = pair_card(make_pair('?', text, 'no'))
+    sent = printed(card, width, fold=None, force_terminal=colours, color_system='standard' if colours else None)
+    plain = re.sub(COLOUR, '', sent)
+    assert not _UNSEEN.search(plain)
+    assert without_space(visible(text)) in without_space(plain)
+
+def styles(sent): return set(re.findall(COLOUR, sent))
 
 @pytest.mark.parametrize('name', HOSTILE)
-def test_hostile_in_a_terminal(name):
+def test_a_hostile_text_in_a_terminal_is_text(name):
     text = HOSTILE[name]
-    start = time.perf_counter()
+    terminal = dict(fold=None, force_terminal=True, color_system='truecolor')
     for width in 40, 120:
-        sent = terminal([text, text, text + ' and more'], width, force_terminal=True, color_system='truecolor')
-        ours = set(re.findall(r'\x1b\[[\d;]*m', terminal(['x', 'x y z', 'x z'], width, force_terminal=True, color_system='truecolor')))
-        assert set(re.findall(r'\x1b\[[\d;]*m', sent)) <= ours | {'\x1b[3m'}                     # bold, underlined, italic, green, red
-        assert not UNSEEN.search(re.sub(r'\x1b\[[\d;]*m', '', sent))
-        assert all(len(line) <= width or any(ord(c) > 127 for c in line) for line in re.sub(r'\x1b\[[\d;]*m', '', sent).split('\n'))
-    assert time.perf_counter() - start < 20
+        start = time.perf_counter()
+        sent = printed(pair_card(make_pair(text, text, text + ' and more')), width, **terminal)
+        assert time.perf_counter() - start < 10
+        plain = re.sub(COLOUR, '', sent)
+        ours = styles(printed(pair_card(make_pair('x', 'x y z', 'x z')), width, **terminal)) | {'\x1b[3m'}  # italic
+        assert styles(sent) <= ours
+        assert not _UNSEEN.search(plain)
+        for line in plain.split('\n'): assert len(line) <= width or not line.isascii()
 
-def test_any_two_texts_are_compared_in_bounded_time():
-    rng = random.Random(0)
-    for n in 300, 600, 100_000:
-        for a, b in [('a b ' * (n//2), 'b a ' * (n//2)), ('a b ' * (n//2), 'a a b ' * (n//3)), (' '.join(rng.choices('ab', k=n)), ' '.join(rng.choices('ab', k=n)))]:
-            start = time.perf_counter()
-            compare(f'x {a} x', f'y {b} y')
-            assert time.perf_counter() - start < 5
-
-def test_ascii_only_terminal():
+def test_a_terminal_that_knows_only_ascii_is_sent_escapes():
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding='ascii')
-    show(pair('谢谢’'), to=Console(file=file, width=100))
+    show(make_pair('谢谢’'), to=Console(file=file, width=100))
     file.flush()
     assert rb'\u8c22\u8c22\u2019' in raw.getvalue()
+
+# Finding pairs
+
+def test_a_search_finds_what_a_plain_loop_finds():
+    hh = load_hh('sample')
+    finder = _Finder(hh)
+    for text in 'gum', 'the', 'é', 'no such words anywhere':
+        assert finder.find(text=text) == [i for i, pair in enumerate(hh) if text in '\n'.join(pair[:3]).casefold()]
+    for kind, flag in [('helpful', 'empty'), ('harm', ''), ('', 'identical')]:
+        by_hand = [i for i, pair in enumerate(hh) if kind in pair.kind and (not flag or flag in pair.flags)]
+        assert finder.find(kind=kind, flag=flag) == by_hand
+
+@given(TEXTS)
+def test_a_search_takes_any_text(text):
+    assert _Finder(HH([make_pair(text)])).find(text=text) == [0]
 
 # In a real browser
 
 @pytest.fixture(scope='module')
 def site():
-    "Serves `site.page` to whoever asks for '/', and notes all else that is asked for"
+    "Serves `site.page` to whoever asks for '/', and notes everything else that is asked for"
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             if self.path not in ('/', '/favicon.ico'): self.server.asked.append(self.path)
@@ -127,57 +190,104 @@ def site():
 
 def open_page(browser, site, body):
     site.asked.clear()
-    site.page = f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>pairs</title><body>{body}<p id="end">end</p></body></html>'
+    site.page = f'''<!doctype html><html lang="en"><meta charset="utf-8">
+        <meta name="viewport" content="width=device-width"><title>pairs</title><body>{body}<p id="end">end</p></body></html>'''
     browser.get(site.url)
 
+# Opens all folds, sets off all events that a hostile text may wait for, and tells what the page looks like then
 LOOK = '''
-const res = {hacked: window.hacked, title: document.title, end: document.querySelector('body > #end') !== null, pairs: []};
+const textWithoutSummaries = dd => {
+    const copy = dd.cloneNode(true);
+    copy.querySelectorAll('summary').forEach(o => o.remove());
+    return copy.textContent;
+};
+const describe = pair => ({
+    id: pair.querySelector('.hh-head bdi').textContent,
+    wide: pair.scrollWidth > pair.clientWidth + 1,
+    tags: [...new Set([...pair.querySelectorAll('*')].map(o => o.tagName))],
+    texts: [...pair.querySelectorAll(':scope > dl > div > dd')].map(textWithoutSummaries),
+});
 document.querySelectorAll('summary').forEach(o => o.parentNode.open = true);
-document.querySelectorAll('*').forEach(o => { for (const e of ['click', 'mouseover', 'focus', 'toggle']) o.dispatchEvent(new Event(e)); });
-for (const p of document.querySelectorAll('body > .hh-pair')) res.pairs.push({
-    id: p.querySelector('.hh-head bdi').textContent, wide: p.scrollWidth > p.clientWidth + 1, tags: [...new Set([...p.querySelectorAll('*')].map(o => o.tagName))],
-    texts: [...p.querySelectorAll(':scope > dl > div > dd')].map(o => { o = o.cloneNode(true); o.querySelectorAll('summary').forEach(s => s.remove()); return o.textContent; })});
-res.wide = document.documentElement.scrollWidth > window.innerWidth + 1;
-res.hacked = window.hacked;
-return res'''
+for (const element of document.querySelectorAll('*'))
+    for (const name of ['click', 'mouseover', 'focus', 'toggle']) element.dispatchEvent(new Event(name));
+return {
+    title: document.title,
+    end: document.querySelector('body > #end') !== null,
+    wide: document.documentElement.scrollWidth > window.innerWidth + 1,
+    pairs: [...document.querySelectorAll('.hh-pair')].map(describe),
+    hacked: window.hacked,
+};'''
 
-def test_hostile_in_a_browser(browser, site):
+TAGS = {'P', 'BDI', 'DL', 'DT', 'DD', 'DIV', 'MARK', 'I', 'DETAILS', 'SUMMARY'}
+
+def hostile_pairs(site):
+    "Each hostile text as a pair's instruction, replies and source; what they ask for is `site`"
+    pairs = []
+    for text in HOSTILE.values():
+        text = text.replace('URL', site.url)
+        pairs.append(make_pair(text, text, 'before ' + text, source=text[:300]))
+    return pairs
+
+def test_hostile_rows_in_a_browser(browser, site):
     "Each row comes out as text, all of it, in its place; nothing ran, nothing was asked for"
-    pairs = [pair(*[o.replace(URL, site.url)] * 2, 'before ' + o.replace(URL, site.url), source=o[:300]) for o in HOSTILE.values()]
-    open_page(browser, site, ''.join(map(pair_html, pairs)))
-    got = browser.execute_script(LOOK)
+    pairs = hostile_pairs(site)
+    open_page(browser, site, ''.join(pair._repr_html_() for pair in pairs))
+    seen = browser.execute_script(LOOK)
     time.sleep(.5)
-    assert not site.asked and got['hacked'] is None and browser.execute_script('return window.hacked') is None
-    assert got['title'] == 'pairs' and got['end'] and not got['wide'] and browser.current_url == site.url + '/'
-    assert len(got['pairs']) == len(pairs)
-    for o, p in zip(got['pairs'], pairs):
-        assert o['texts'] == [visible(p.instruction), visible(p.chosen), visible(p.rejected)]
-        assert o['id'] == visible(p.id) and not o['wide']
-        assert set(o['tags']) <= set('STYLE P BDI DL DT DD DIV MARK I DETAILS SUMMARY'.split())
+    assert not site.asked
+    assert seen['hacked'] is None and browser.execute_script('return window.hacked') is None
+    assert browser.current_url == site.url + '/'
+    assert seen['title'] == 'pairs' and seen['end'] and not seen['wide']
+    assert [card['texts'] for card in seen['pairs']] == [[visible(text) for text in pair[:3]] for pair in pairs]
+    assert [card['id'] for card in seen['pairs']] == [visible(pair.id) for pair in pairs]
+    for card in seen['pairs']:
+        assert not card['wide']
+        assert set(card['tags']) <= TAGS
 
-def test_hostile_collection_in_a_browser(browser, site):
-    pairs = [pair(o.replace(URL, site.url), source=o[:300]) for o in HOSTILE.values()]
+def test_hostile_collections_in_a_browser(browser, site):
+    pairs = hostile_pairs(site)
     open_page(browser, site, ''.join(HH(pairs[i:i+10])._repr_html_() for i in range(0, len(pairs), 10)))
-    got = browser.execute_script(LOOK)
-    assert not site.asked and got['hacked'] is None and got['end'] and not got['wide']
-    assert browser.execute_script("return document.querySelectorAll('details > .hh-pair').length") == len(pairs)
+    seen = browser.execute_script(LOOK)
+    time.sleep(.5)
+    assert not site.asked and seen['hacked'] is None
+    assert seen['end'] and not seen['wide']
+    assert [card['id'] for card in seen['pairs']] == [visible(pair.id) for pair in pairs]
+    sources = browser.execute_script("return [...document.querySelectorAll('td:first-child')].map(o => o.textContent)")
+    assert sources == [visible(pair.source) for pair in pairs]
 
-def test_the_check_would_notice(browser, site):
-    "The same page without the escaping: it runs, asks and breaks"
+def test_a_page_without_the_escaping_would_be_noticed(browser, site):
+    "It runs, asks and breaks"
     open_page(browser, site, f'<script>hacked=1</script><img src="{site.url}/leak"></body><plaintext>')
     time.sleep(.5)
-    assert browser.execute_script(LOOK)['hacked'] == 1 and site.asked == ['/leak']
+    assert browser.execute_script(LOOK)['hacked'] == 1
+    assert site.asked == ['/leak']
 
-def test_side_by_side_or_below(browser, site):
-    "Two columns on a wide page, one on a phone; marks have a name for those who cannot see them"
-    open_page(browser, site, pair_html(pair('Where is my cat?', 'The cat is on the roof.', 'The cat is on the sofa.')))
-    def tops(): return browser.execute_script("return [...document.querySelectorAll('.hh-chosen, .hh-rejected')].map(o => o.getBoundingClientRect().top)")
-    for width, same in (1000, True), (390, False):
-        browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', dict(width=width, height=800, deviceScaleFactor=1, mobile=width < 500))
-        a, b = tops()
-        assert (a == b) == same
+CAT = make_pair('Where is my cat?', 'The cat is on the roof.', 'The cat is on the sofa.')
+
+@pytest.mark.parametrize('width, side_by_side', [(1000, True), (390, False)])
+def test_replies_stand_side_by_side_where_there_is_room(browser, site, width, side_by_side):
+    open_page(browser, site, CAT._repr_html_())
+    screen = dict(width=width, height=800, deviceScaleFactor=1, mobile=width < 500)
+    browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', screen)
+    tops = browser.execute_script(
+        "return [...document.querySelectorAll('.hh-chosen, .hh-rejected')].map(o => o.getBoundingClientRect().top)")
     browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
-    tree = browser.execute_cdp_cmd('Accessibility.getFullAXTree', {})['nodes']
-    said = ' '.join(o['name']['value'] for o in tree if o.get('role', {}).get('value') == 'StaticText' and not o.get('ignored'))
-    assert said.count('[only here:') == 2 and 'roof' in said
+    assert (tops[0] == tops[1]) == side_by_side
+
+def said_by_a_screen_reader(browser):
+    nodes = browser.execute_cdp_cmd('Accessibility.getFullAXTree', {})['nodes']
+    texts = [node for node in nodes if node.get('role', {}).get('value') == 'StaticText' and not node.get('ignored')]
+    return ' '.join(node['name']['value'] for node in texts)
+
+def test_marks_have_a_name_for_those_who_cannot_see_them(browser, site):
+    open_page(browser, site, CAT._repr_html_())
+    said = said_by_a_screen_reader(browser)
+    assert said.count('[only here:') == 2
+    assert 'roof' in said
     assert browser.execute_script("return getComputedStyle(document.querySelector('mark')).textDecorationLine") == 'underline'
+
+def test_matches_have_a_name_for_those_who_cannot_see_them(browser, site):
+    open_page(browser, site, card_html(pair_card(CAT, mark='cat')))
+    said = said_by_a_screen_reader(browser)
+    assert said.count('[found:') == 3
+    assert '[only here:' not in said
