@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 from fastcore.script import call_parse
-from .files import CLUSTER, SOURCES, DataNotFound, Split, kind_of
+from .files import SOURCES, DataNotFound, Split, kind_of
 from .load import HH, Report, load_hh
 from .look import examples, make_console, show
 from .review import Review, review_terminal
@@ -62,7 +62,7 @@ def load_or_sample(
     "Load HH for a command, with a word of warning or of excuse"
     try: hh = load_hh(path, cast(Split, split), sources)
     except DataNotFound as e:
-        if not sample or path is not None or os.environ.get('HH_DATA') or CLUSTER.is_dir(): raise
+        if not sample or e.named: raise
         print(f'{e}\nTHIS IS NOT HH: no data was found, so here is the small sample that ships with hh_nbdev, written by us to look like it.', file=sys.stderr)
         return load_hh('sample', sources=sources)
     if path != 'sample': print(WARNING, end='\n\n')

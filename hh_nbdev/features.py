@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 from .basics import draw, optional_import
-from .files import SOURCES
+from .files import SOURCES, Split
 from .load import HH, Pair, read_rows
 from .stats import Array, Style
 from .transcript import ASSISTANT, FLAGS, HUMAN
@@ -48,7 +48,7 @@ def find_continuations(
 # %% ../nbs/07_features.ipynb #ef697188
 def count_continuations(
     path:str | Path | None=None,    # The folder; None looks where `find_files` says
-    split:str='train',              # 'train' or 'test'
+    split:Split='train',            # 'train' or 'test'
     sources:Iterable[str]=SOURCES,  # Collections to read
     download:bool=True              # May the files be downloaded?
 )->dict[str, Counter[str]]:         # For each collection, how often 'chosen' and how often 'rejected' goes on

@@ -5,20 +5,19 @@
 # %% ../nbs/01_files.ipynb #5296f2d3
 from __future__ import annotations
 import gzip, hashlib, os, zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files as package_files
-from itertools import zip_longest
 from pathlib import Path
 from threading import Lock
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple, NoReturn, cast
 
 # %% auto #0
-__all__ = ['SOURCES', 'Split', 'SPLITS', 'REPO', 'REVISION', 'OFFICIAL', 'XET', 'CLUSTER', 'SAMPLE', 'kind_of', 'Official',
-           'is_official', 'DataFile', 'names_of', 'DataNotFound', 'BadFile', 'same_text', 'find_in', 'fetch',
-           'hub_download', 'discard', 'find_files']
+__all__ = ['SOURCES', 'Split', 'SPLITS', 'REPO', 'REVISION', 'OFFICIAL', 'CLUSTER', 'SAMPLE', 'PLACES', 'kind_of', 'Official',
+           'which_official', 'DataFile', 'file_names', 'DataNotFound', 'BadFile', 'Search', 'Place', 'find_files']
 
 # %% ../nbs/01_files.ipynb #51a6d969
-SOURCES = ('harmless-base', 'helpful-base', 'helpful-online', 'helpful-rejection-sampled')  # the order of everything
+SOURCES = ('harmless-base', 'helpful-base', 'helpful-online', 'helpful-rejection-sampled')
 Split = Literal['train', 'test']
 SPLITS:tuple[Split, ...] = ('train', 'test')
 
@@ -33,8 +32,10 @@ class Official(NamedTuple):
     "What is known of one official file"
     rows: int        # lines
     text_bytes: int  # UTF-8 bytes of `chosen` and `rejected` in all rows together
-    size: int        # bytes, gzipped
+    size: int        # bytes of the gzipped file, as it was released
     sha256: str      # of the gzipped file
+    plain_size: int | None = None    # bytes of the unzipped file; None if we do not know
+    plain_sha256: str | None = None  # of the unzipped file
 
 REPO, REVISION = 'Anthropic/hh-rlhf', '09be8c5bbc57cb3887f3a9732ad6aa7ec602a1fa'  # on the Hugging Face Hub
 
@@ -48,28 +49,38 @@ OFFICIAL = {
     ('helpful-rejection-sampled', 'train'): Official(
         52_421, 103_210_390, 25_697_148, '0cea2d2ab2187624ec1314e8cc6fb579f0fa987b3a33e8102b7556ed4d255f64'),
     ('harmless-base', 'test'): Official(
-        2_312, 3_158_764, 742_801, 'ebfaaed21162a4de120ae85366075b34425e2a6303fac59b99555002f7016f03'),
+        2_312, 3_158_764, 742_801, 'ebfaaed21162a4de120ae85366075b34425e2a6303fac59b99555002f7016f03',
+        3_280_164, '14d765196c9f18d84f9bb3a78bac608c8f2915110ebcbd74ec95db7b7198b008'),
     ('helpful-base', 'test'): Official(
-        2_354, 3_601_457, 875_191, '8be3fc1a13b27901631696f2be6f184c799f1baeaf145f53ac5db24960adc37b'),
+        2_354, 3_601_457, 875_191, '8be3fc1a13b27901631696f2be6f184c799f1baeaf145f53ac5db24960adc37b',
+        3_730_987, '41c3a32fe45a7075f7e32b11bd29383f9fe650287354a95568f61295a8e694da'),
     ('helpful-online', 'test'): Official(
-        1_137, 4_274_275, 1_053_578, '39a475cc7e0df972902f8e3a0972726fce826ac65369bda8c671de4330c60a10'),
+        1_137, 4_274_275, 1_053_578, '39a475cc7e0df972902f8e3a0972726fce826ac65369bda8c671de4330c60a10',
+        4_344_428, 'b6bd51d77d94c6223e83c29e75b12c1c089504d52797561462017c2c0e575b41'),
     ('helpful-rejection-sampled', 'test'): Official(
-        2_749, 5_459_153, 1_361_231, 'abc35dbc56015db1dae0faa484514ccbc3eee0133bfcd557fc69250619b028bb'),
+        2_749, 5_459_153, 1_361_231, 'abc35dbc56015db1dae0faa484514ccbc3eee0133bfcd557fc69250619b028bb',
+        5_611_278, '90b4e2c68562123177471bad28650bd9f1fb5dccedb9e25779efa0373e3f6b85'),
 }
 
 # %% ../nbs/01_files.ipynb #7097d46a
-def is_official(
-    path:Path,   # A gzipped file
-    source:str,  # The collection that it should be
-    split:str    # The split that it should be
-)->bool:         # Is it, byte for byte, the file that Anthropic released?
-    "Compare a file's size, then its sha256, with the table above"
-    known = OFFICIAL[source, split]
-    if path.stat().st_size != known.size: return False
+def _sha256(path:Path)->str:
+    "The sha256 of a file, read in blocks"
     digest = hashlib.sha256()
-    with open(path, 'rb') as f:
-        while block := f.read(1<<20): digest.update(block)
-    return digest.hexdigest() == known.sha256
+    with open(path, 'rb') as file:
+        while block := file.read(1<<20): digest.update(block)
+    return digest.hexdigest()
+
+def which_official(
+    path:Path              # A file, gzipped or not
+)->tuple[str, str] | None: # Its collection and split; None if it is not an official file
+    "Which official file this is, byte for byte, whatever its name"
+    size = path.stat().st_size
+    same_size = [key for key, known in OFFICIAL.items() if size in (known.size, known.plain_size)]
+    if not same_size: return None
+    digest = _sha256(path)
+    for key in same_size:
+        if digest in (OFFICIAL[key].sha256, OFFICIAL[key].plain_sha256): return key
+    return None
 
 # %% ../nbs/01_files.ipynb #f952db5e
 class DataFile(NamedTuple):
@@ -77,134 +88,307 @@ class DataFile(NamedTuple):
     path: Path
     source: str  # one of `SOURCES`
     split: str   # 'train' or 'test'
-    origin: str  # 'path', 'HH_DATA', 'cluster', 'cache', 'download' or 'sample'
-    official: bool  # byte for byte the file that Anthropic released?
+    origin: str  # the place in `PLACES` that had it
+    official: bool  # byte for byte the file that Anthropic released, gzipped or unzipped?
 
 # %% ../nbs/01_files.ipynb #1fa8635f
-def names_of(
+def file_names(
     source:str,  # One of `SOURCES`
     split:str    # 'train' or 'test'
 )->list[str]:    # File names, relative to the folder
     "The names that a collection's file may have"
-    stems = [f'{source}/{split}'] + [source] * (split == 'train')
-    return [stem + end for stem in stems for end in ('.jsonl.gz', '.jsonl')]
+    stems = [f'{source}/{split}']
+    if split == 'train': stems.append(source)
+    return [stem + ending for stem in stems for ending in ('.jsonl.gz', '.jsonl')]
+
+def _has_file(folder:Path, source:str, split:str)->bool:
+    "Is there a file of this collection and split?"
+    return any((folder/name).exists() for name in file_names(source, split))
 
 # %% ../nbs/01_files.ipynb #4fba4342
 class DataNotFound(FileNotFoundError):
-    "The files are not where we looked; the message says where that was, and what to do"
+    """The files are not where we looked. The message says where that was and what to do.
+
+    `named` is True if somebody said where the data is: a path was given, `HH_DATA` is set, or the folder of
+    the course cluster is there. Then no other data should take its place. It is False if no place was named,
+    and neither the Hugging Face cache nor the Hub had the files.
+
+        try: hh = load_hh()
+        except DataNotFound as e:
+            if e.named: raise
+            hh = load_hh('sample')
+    """
+    def __init__(self,
+        message:str,     # Where we looked, and what to do
+        named:bool=True  # Did somebody say where the data is?
+    ):
+        super().__init__(message)
+        self.named = named
 
 # %% ../nbs/01_files.ipynb #3b12df8b
 class BadFile(ValueError):
-    "A file that is damaged, or is not what its name says; the message says what to do"
+    """A file is damaged, or it is not what its name says. The message names the file and says what to do.
 
-# %% ../nbs/01_files.ipynb #ff60fe1a
-def same_text(
-    a:Path,  # A file, gzipped or not
-    b:Path   # Another
-)->bool:     # Do both hold the same bytes once unzipped?
-    "Compare two files by content, a block at a time"
-    def blocks(p:Path)->Iterator[bytes]:
-        with (gzip.open(p) if p.suffix == '.gz' else open(p, 'rb')) as f: yield from iter(lambda: f.read(1<<20), b'')
-    return all(x == y for x, y in zip_longest(blocks(a), blocks(b)))
+    Raised while files are looked for: for an official file under the name of another one, for two files that
+    claim to be the same collection and differ, and for wrong bytes from the Hub. Raised while a file is read:
+    if it cannot be unzipped, is a git-LFS pointer or a web page, or holds no rows.
+    """
+
+# %% ../nbs/01_files.ipynb #5c01ab16
+def _hint_no_folder(path:Path, source:str, split:str)->str:
+    "What to do about a path that is not a folder"
+    word = path.as_posix()
+    if word == REPO:
+        return 'That is the name of the dataset on the Hub: leave the path out, and it is downloaded.'
+    if word in SPLITS:
+        return f'To read the {word} split, pass split={word!r} (--split {word}).'
+    if word in SOURCES:
+        return f'To read this collection alone, pass sources={word!r} (--source {word}).'
+    if word in ('helpful', 'harmless'):
+        return f'For the {word} pairs alone, take load_hh().{word} (--kind {word}).'
+    if path.is_file():
+        return f'Give the folder that holds the files: perhaps {path.parent}.'
+    hint = f'Give the folder that holds {file_names(source, split)[0]}.'
+    if not path.is_absolute():
+        hint += f' This path is relative to {Path.cwd()}; an absolute path works from anywhere.'
+    return hint
+
+def _hint_no_file(folder:Path, source:str, split:str)->str:
+    "What to do about a folder that lacks a file"
+    other = 'test' if split == 'train' else 'train'
+    if _has_file(folder, source, other):
+        return f'It does hold the {other} split: split={other!r} (--split {other}) reads that.'
+    own = folder.name
+    if own in SOURCES and _has_file(folder.parent, own, split):
+        return f'It is the folder of one collection: give {folder.parent}, with sources={own!r} (--source {own}).'
+    for inner in sorted(folder.iterdir()):
+        if inner.is_dir() and _has_file(inner, source, split):
+            return f'{inner} has it: give that folder.'
+    return 'Put the file there, or choose other collections with sources= (--source).'
+
+# %% ../nbs/01_files.ipynb #59fe1a00
+def _open_unzipped(path:Path)->BinaryIO:
+    "Open a file, gzipped or not, to read what is in it"
+    if path.suffix == '.gz': return cast(BinaryIO, gzip.open(path))
+    return open(path, 'rb')
+
+def _same_content(a:Path, b:Path)->bool:
+    "Do both files hold the same bytes once unzipped?"
+    with _open_unzipped(a) as one, _open_unzipped(b) as other:
+        while block := one.read(1<<20):
+            if block != other.read(1<<20): return False
+        return not other.read(1)
+
+def _check_twins(a:Path, b:Path, name:str)->None:
+    "Raise `BadFile` unless two files that claim to be the same agree"
+    try: problem = '' if _same_content(a, b) else 'differ'
+    except (EOFError, OSError, zlib.error) as e: problem = f'cannot be compared: {e}'
+    if problem: raise BadFile(f'{a} and {b} both claim to be {name}, and {problem}. Remove the wrong one.')
 
 # %% ../nbs/01_files.ipynb #5b359c2a
-def find_in(
-    root:Path,              # The folder
-    split:str,              # 'train' or 'test'
-    sources:Iterable[str],  # Collections to find
-    origin:str              # Noted in each `DataFile`
-)->list[DataFile]:          # One for each of `sources`
-    "The files in a folder; two that claim to be the same collection must agree"
-    if not root.is_dir():
-        what = 'a file, not a folder' if root.exists() else 'no folder'
-        how = 'Let HH_DATA name' if origin == 'HH_DATA' else 'Give'
-        raise DataNotFound(f'{root} is {what}. {how} the folder that holds {names_of(SOURCES[0], split)[0]}.')
-    res = []
-    for source in sources:
-        found = [root/o for o in names_of(source, split) if (root/o).exists()]
-        if not found:
-            other = next(o for o in SPLITS if o != split)
-            hint = f' It does hold the {other} split: split={other!r} (--split {other}) reads that.' if any((root/o).exists() for o in names_of(source, other)) else ''
-            raise DataNotFound(f'{root} has no {split} file of {source}: looked for {", ".join(names_of(source, split))}.{hint} '
-                               f'Put the file there, or choose other collections with sources= (--source).')
-        for twin in found[1:]:
-            try: problem = '' if same_text(found[0], twin) else 'differ'
-            except (EOFError, OSError, zlib.error) as e: problem = f'cannot be compared: {e}'
-            if problem: raise BadFile(f'{found[0]} and {twin} both claim to be {source}/{split}, and {problem}. Remove the wrong one.')
-        if not found[0].is_file(): raise BadFile(f'{found[0]} is no plain file. Remove it, and put the data there.')
-        res.append(DataFile(found[0], source, split, origin, is_official(found[0], source, split)))
-    return res
-
-# %% ../nbs/01_files.ipynb #7ace004c
-def fetch(
-    source:str,         # The collection
-    split:str,          # 'train' or 'test'
-    download:bool=True  # May it be downloaded?
-)->DataFile:            # The file, verified
-    "One file from the Hugging Face cache, or else from the Hub; raises `DataNotFound`, or `BadFile` on wrong bytes"
-    from huggingface_hub import constants, try_to_load_from_cache
-    name = names_of(source, split)[0]
-    cached = try_to_load_from_cache(REPO, name, repo_type='dataset', revision=REVISION)
-    if isinstance(cached, str): path, origin = Path(cached), 'cache'
-    elif download: path, origin = hub_download(name), 'download'
-    else: raise DataNotFound(f'{name} is not in the Hugging Face cache, and download=False')
-    if is_official(path, source, split): return DataFile(path, source, split, origin, True)
-    try: discard(path)
-    except OSError as e: done = f'It could not be removed ({e}): remove it, and load again.'
-    else: done = 'It has been removed; load again to fetch it anew.'
-    where = 'the cache' if origin == 'cache' else constants.ENDPOINT
-    raise BadFile(f'{name} from {where} is not the file that Anthropic released: its size or digest is wrong. {done}')
+def _find_in(folder:Path, source:str, split:str, origin:str)->Path:
+    "The file of a collection in a folder; raises `DataNotFound` or `BadFile`"
+    name = f'{folder} ({origin})'
+    if not folder.exists():
+        raise DataNotFound(f'{name} does not exist. {_hint_no_folder(folder, source, split)}')
+    if not folder.is_dir():
+        raise DataNotFound(f'{name} is a file, not a folder. {_hint_no_folder(folder, source, split)}')
+    names = file_names(source, split)
+    found = [folder/name for name in names if (folder/name).exists()]
+    if not found:
+        hint = _hint_no_file(folder, source, split)
+        raise DataNotFound(f'{name} has no {split} file of {source}: looked for {", ".join(names)}. {hint}')
+    for twin in found[1:]: _check_twins(found[0], twin, f'{source}/{split}')
+    if not found[0].is_file():
+        raise BadFile(f'{found[0]} is not a regular file. Remove it, and put the data there.')
+    return found[0]
 
 # %% ../nbs/01_files.ipynb #0151c09d
-XET = Lock()  # held while the client's switch for its own protocol is turned off: there is no argument for it
+def _patience()->float:
+    "Seconds to wait for the Hub's first answer: five, or what the client's own settings say"
+    from huggingface_hub import constants
+    if os.environ.get('HF_HUB_ETAG_TIMEOUT'): return constants.HF_HUB_ETAG_TIMEOUT
+    if os.environ.get('HF_HUB_DOWNLOAD_TIMEOUT'): return max(5, constants.HF_HUB_DOWNLOAD_TIMEOUT)
+    return 5
 
-def hub_download(
-    name:str # The file's name in the dataset
-)->Path:     # Where it lies in the Hugging Face cache
-    "Download a file with a progress bar; whatever goes wrong, raises `DataNotFound` in bounded time"
+def _ask_hub(name:str)->None:
+    "Raise, in bounded time, if the Hub does not answer or does not have the file"
     from multiprocessing.pool import ThreadPool
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    url, seconds = hf_hub_url(REPO, name, repo_type='dataset', revision=REVISION), _patience()
+    with ThreadPool(1) as pool:
+        answer = pool.apply_async(get_hf_file_metadata, (url,), dict(timeout=seconds))
+        try: answer.get(2*seconds)  # the name's look-up and the connection each take their time
+        except TimeoutError: raise TimeoutError(f'no answer within {2*seconds:g} seconds') from None
+
+# %% ../nbs/01_files.ipynb #5c01ab21
+_XET = Lock()  # held while the client's switch is turned
+
+@contextmanager
+def _plain_http()->Iterator[None]:
+    "Turn the client's own protocol off for a while"
+    from huggingface_hub import constants
+    with _XET:
+        before, constants.HF_HUB_DISABLE_XET = constants.HF_HUB_DISABLE_XET, True
+        try: yield
+        finally: constants.HF_HUB_DISABLE_XET = before
+
+def _download(name:str)->Path:
+    "Download a file with a progress bar; whatever goes wrong, raise `DataNotFound` in bounded time"
+    from huggingface_hub import constants, hf_hub_download
     try:
-        url = hf_hub_url(REPO, name, repo_type='dataset', revision=REVISION)
-        with ThreadPool(1) as pool: pool.apply_async(get_hf_file_metadata, (url,), dict(timeout=5, token=False)).get(10)
-        with XET:
-            before, constants.HF_HUB_DISABLE_XET = constants.HF_HUB_DISABLE_XET, True  # plain HTTP resumes, and gives up in time
-            try: return Path(hf_hub_download(REPO, name, repo_type='dataset', revision=REVISION, token=False))  # public: no token needed
-            finally: constants.HF_HUB_DISABLE_XET = before
+        _ask_hub(name)
+        with _plain_http(): return Path(hf_hub_download(REPO, name, repo_type='dataset', revision=REVISION))
     except Exception as e:  # the client's errors share no base class
-        why = (str(e).strip() or 'no answer within 10 seconds').splitlines()[0]
-        raise DataNotFound(f'{name} cannot be downloaded from {constants.ENDPOINT} ({type(e).__name__}: {why})') from e
+        what = type(e).__name__
+        why = (str(e).strip() or 'no reason given').splitlines()[0]
+        raise DataNotFound(f'{name} cannot be downloaded from {constants.ENDPOINT} ({what}: {why})') from e
 
 # %% ../nbs/01_files.ipynb #371c4508
-def discard(
-    path:Path # A file in the Hugging Face cache
-)->None:
+def _discard(path:Path)->None:
     "Remove a file from the cache: each link on the way to it, then its bytes"
     while path.is_symlink():
         link, path = path, path.parent/os.readlink(path)
         link.unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
-# %% ../nbs/01_files.ipynb #263661f2
+def _refuse(path:Path, name:str, origin:str)->NoReturn:
+    "Remove a wrong file from the cache, and raise `BadFile`"
+    from huggingface_hub import constants
+    place = 'the cache' if origin == 'cache' else constants.ENDPOINT
+    problem = f'{name} from {place} is not the file that Anthropic released: its size or digest is wrong.'
+    try: _discard(path)
+    except OSError as e:
+        raise BadFile(f'{problem} It could not be removed ({e}): remove it, and load again.') from e
+    raise BadFile(f'{problem} It has been removed; load again to fetch it anew.')
+
+# %% ../nbs/01_files.ipynb #5c01ab23
+class Search(NamedTuple):
+    "One file that is looked for, and what the caller said about where"
+    path: str | Path | None
+    source: str     # one of `SOURCES`
+    split: str      # 'train' or 'test'
+    download: bool  # may it be downloaded?
+
 CLUSTER = Path('/data/a5-alignment/hh')  # where the course keeps HH
 SAMPLE = Path(str(package_files('hh_nbdev')/'sample'))
 
+def _check_sample(here:Path)->None:
+    "Raise `ValueError` if 'sample' may also mean a folder of that name with HH files in it"
+    if here.resolve() == SAMPLE.resolve(): return
+    if any(_has_file(here, source, split) for source in SOURCES for split in SPLITS):
+        raise ValueError(f"'sample' may mean the sample that ships with hh_nbdev, or {here.resolve()}, which holds HH files. "
+                         "Give './sample' for the folder, hh_nbdev.files.SAMPLE for the shipped sample.")
+
+def _sample_folder(search:Search)->Path | str:
+    "The shipped sample, if it was asked for"
+    if search.path is None: return ''
+    if str(search.path) == str(SAMPLE): return SAMPLE
+    if search.path != 'sample': return ''
+    _check_sample(Path('sample'))
+    return SAMPLE
+
+def _given_folder(search:Search)->Path | str:
+    "The folder that the caller gave"
+    return '' if search.path is None else Path(search.path).expanduser()
+
+def _env_folder(search:Search)->Path | str:
+    "The folder that the environment variable names"
+    root = os.environ.get('HH_DATA')
+    return Path(root).expanduser() if root else 'HH_DATA is not set'
+
+def _cluster_folder(search:Search)->Path | str:
+    "The course's folder, where it is there"
+    return CLUSTER if CLUSTER.is_dir() else f'there is no folder {CLUSTER}'
+
+# %% ../nbs/01_files.ipynb #5c01ab24
+def _cache_folder(search:Search)->Path | str:
+    "The dataset's folder in the Hugging Face cache, if it has the file"
+    from huggingface_hub import try_to_load_from_cache
+    name = file_names(search.source, search.split)[0]
+    cached = try_to_load_from_cache(REPO, name, repo_type='dataset', revision=REVISION)
+    if isinstance(cached, str): return Path(cached).parents[1]
+    return f'{name} is not in the Hugging Face cache'
+
+def _download_folder(search:Search)->Path | str:
+    "The same folder, once the file has been downloaded"
+    if not search.download: return 'download=False'
+    try: return _download(file_names(search.source, search.split)[0]).parents[1]
+    except DataNotFound as e: return str(e)
+
+# %% ../nbs/01_files.ipynb #5c01ab25
+class Place(NamedTuple):
+    "A place to look for files"
+    origin: str  # its name, noted in each `DataFile`
+    words: str   # what it is, for people
+    folder: Callable[[Search], Path | str]  # the folder, or why there is none
+    final: bool = False   # did somebody name it? Then it is an error if the file is not there
+    is_hub: bool = False  # then only the official file will do, and any other is removed
+
+PLACES = (
+    Place('sample', "the sample that ships with the package, if `path` is 'sample'", _sample_folder, final=True),
+    Place('path', 'the folder given as `path` (in commands `--path`)', _given_folder, final=True),
+    Place('HH_DATA', 'the folder that the environment variable `HH_DATA` names', _env_folder, final=True),
+    Place('cluster', f'the course cluster, `{CLUSTER}`', _cluster_folder),
+    Place('cache', 'the Hugging Face cache', _cache_folder, is_hub=True),
+    Place('download', f'`{REPO}` on the Hub, unless `download=False`', _download_folder, is_hub=True),
+)
+
+# %% ../nbs/01_files.ipynb #5c01ab27
+def _take(folder:Path, search:Search, place:Place)->DataFile:
+    "The file in a place's folder, and whether it is official; raises `DataNotFound` or `BadFile`"
+    path = _find_in(folder, search.source, search.split, place.origin)
+    wanted = (search.source, search.split)
+    found = which_official(path)
+    if place.is_hub and found != wanted: _refuse(path, file_names(*wanted)[0], place.origin)
+    if found and found != wanted:
+        name = '/'.join(found)
+        raise BadFile(f'{path} is not {"/".join(wanted)}: byte for byte, it is the official {name} file. '
+                      f'Rename it to {name}{"".join(path.suffixes)}, and put the right file here.')
+    return DataFile(path, *wanted, place.origin, official=found == wanted)
+
+def _find_one(search:Search)->DataFile:
+    "One file, from the first place that has it"
+    reasons, named = list[str](), False
+    for place in PLACES:
+        folder = place.folder(search)
+        if isinstance(folder, str):
+            reasons.append(folder)
+            continue
+        named = True
+        try: return _take(folder, search, place)
+        except DataNotFound as e:
+            if place.final: raise
+            reasons.append(str(e).rstrip('.'))
+    said = '; '.join(reason for reason in reasons if reason)
+    hint = "Set HH_DATA to the folder with the files, or try again with a network. load_hh('sample') needs neither."
+    raise DataNotFound(f'No HH data found: {said}. {hint}', named)
+
+# %% ../nbs/01_files.ipynb #263661f2
 def find_files(
-    path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None looks in all the places above
-    split:str='train',              # 'train' or 'test'
+    path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None looks in all `PLACES`
+    split:Split='train',            # 'train' or 'test'
     sources:Iterable[str]=SOURCES,  # Collections to find
     download:bool=True              # May they be downloaded?
 )->list[DataFile]:                  # One for each collection, in the order of `SOURCES`
-    "The files of a split, from the first place that has them; raises `DataNotFound`"
+    """The files of a split, each from the first place that has it
+
+    A folder may be flat (`harmless-base.jsonl.gz`, the training split) or nested
+    (`harmless-base/train.jsonl.gz`), and the files may be unzipped. Each file says where it comes from (`origin`)
+    and whether it is, byte for byte, what Anthropic released (`official`).
+
+    Raises `DataNotFound` if a file is nowhere to be found, `BadFile` if one is not what its name says, and
+    `ValueError` for a split or a collection that does not exist.
+
+        for file in find_files('/path/to/hh', split='test'): print(file.source, file.path, file.official)
+
+    The places, in order:
+    """
     if split not in SPLITS: raise ValueError(f'split is one of {SPLITS}, not {split!r}')
     wanted = {sources} if isinstance(sources, str) else set(sources)
-    if not wanted or wanted - set(SOURCES): raise ValueError(f'sources are some of {SOURCES}, not {sources!r}')
-    sources = [o for o in SOURCES if o in wanted]
-    if path == 'sample': return find_in(SAMPLE, split, sources, 'sample')
-    if path is not None: return find_in(Path(path).expanduser(), split, sources, 'path')
-    if root := os.environ.get('HH_DATA'): return find_in(Path(root).expanduser(), split, sources, 'HH_DATA')
-    if any((CLUSTER/name).exists() for o in sources for name in names_of(o, split)): return find_in(CLUSTER, split, sources, 'cluster')
-    try: return [fetch(o, split, download) for o in sources]
-    except DataNotFound as e:
-        raise DataNotFound(f'No HH data found. HH_DATA is not set; {CLUSTER} has no {split} files; {e}. '
-            "Set HH_DATA to the folder with the files, or try again with a network. load_hh('sample') needs neither.") from None
+    if not wanted or wanted - set(SOURCES):
+        raise ValueError(f'sources are some of {SOURCES}, not {sources!r}')
+    return [_find_one(Search(path, source, split, download)) for source in SOURCES if source in wanted]
+
+for place in PLACES:  # so that `help(find_files)` lists the places as they stand in the table
+    find_files.__doc__ = f'{find_files.__doc__}\n    - {place.words}'

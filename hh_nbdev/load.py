@@ -341,7 +341,7 @@ def data_here()->dict[str, Any]:  # Arguments for `load_hh` and `read_rows`
 # %% ../nbs/03_load.ipynb #ab1e8d9f
 def read_rows(
     path:str | Path | None=None,    # The folder; None looks where `find_files` says
-    split:str='train',              # 'train' or 'test'
+    split:Split='train',            # 'train' or 'test'
     sources:Iterable[str]=SOURCES,  # Collections to read
     download:bool=True              # May the files be downloaded?
 )->dict[str, list[tuple[str, str]]]:# For each collection, the chosen and the rejected transcript of each row

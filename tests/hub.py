@@ -8,10 +8,11 @@ FAULTS = {
     'cut': 'closes the connection after `at` bytes of the body',
     'stall': 'sends `at` bytes of the body and no more',
     'silent': 'takes the request and never answers',
-    'slow': 'answers after a second',
+    'slow': 'answers after some seconds',
     'wrong': 'sends the right length, with one bit in the middle turned over',
     'redirect': 'answers as for an LFS file: 302 to another host name, which has the bytes',
     'portal': 'answers 200 with a page of its own, as the log-in page of a hotel does',
+    'private': 'answers 401 to whoever sends no token',
     'xet': 'says that the bytes lie in a Xet store, and names one that nobody runs',
 }
 
@@ -21,10 +22,11 @@ class Hub(ThreadingHTTPServer):
     `fault` meets the requests of `method`, and of those the first `times` (None: all)."""
     daemon_threads = True
 
-    def __init__(self, files, fault=None, method='HEAD GET', times=None, at=1000):
+    def __init__(self, files, fault=None, method='HEAD GET', times=None, at=1000, seconds=1):
         assert fault is None or fault in FAULTS
         super().__init__(('127.0.0.1', 0), Handler)
-        self.files, self.fault, self.method, self.times, self.at = dict(files), fault, method, times, at
+        self.files, self.fault, self.method, self.times = dict(files), fault, method, times
+        self.at, self.seconds = at, seconds
         self.log, self.closing = [], threading.Event()
         self.url = f'http://127.0.0.1:{self.server_port}'
 
@@ -34,7 +36,7 @@ class Hub(ThreadingHTTPServer):
         if self.times: self.times -= 1
         return self.fault
 
-    def gets(self): return [o for o in self.log if o['method'] == 'GET']
+    def gets(self): return [request for request in self.log if request['method'] == 'GET']
 
     def handle_error(self, request, client_address): "A client that goes away is part of the test"
 
@@ -47,6 +49,10 @@ class Hub(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
+def one_bit_wrong(data):
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle+1:]
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
 
@@ -55,31 +61,41 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, status, body=b'', upto=None, **headers):
         "Announce all of `body`, send it up to byte `upto`"
         self.send_response(status)
-        for k, v in {'Content-Length': len(body), **headers}.items(): self.send_header(k.replace('_', '-'), str(v))
+        for name, value in {'Content-Length': len(body), **headers}.items():
+            self.send_header(name.replace('_', '-'), str(value))
         self.end_headers()
         if self.command == 'GET':
             self.wfile.write(body[:upto])
             self.wfile.flush()
 
     def do_GET(self):
-        hub, span, auth = self.server, self.headers.get('Range'), self.headers.get('Authorization')
-        found = re.search(rf'/(?:cdn|datasets/Anthropic/hh-rlhf/resolve/{COMMIT})/(.+)', self.path)
-        missing = dict(X_Error_Code='EntryNotFound', X_Repo_Commit=COMMIT)
+        hub, auth = self.server, self.headers.get('Authorization')
+        found = re.search(rf'/(cdn|datasets/Anthropic/hh-rlhf/resolve/{COMMIT})/(.+)', self.path)
         if not found: return self.answer(404)  # what a client asks besides is not our business
-        name, fault = found[1], hub.strike(self.command)
-        hub.log.append(dict(method=self.command, name=name, range=span, auth=auth))
-        if name not in hub.files or fault == '404': return self.answer(404, **missing)
+        name, elsewhere = found[2], found[1] == 'cdn'
+        hub.log.append(dict(method=self.command, name=name, range=self.headers.get('Range'), auth=auth, elsewhere=elsewhere))
+        fault = hub.strike(self.command)
+        if name not in hub.files or fault == '404':
+            return self.answer(404, X_Error_Code='EntryNotFound', X_Repo_Commit=COMMIT)
         if fault == 'silent': return hub.closing.wait()
-        if fault == 'slow': time.sleep(1)
         if fault == 'portal': return self.answer(200, b'<html>Please log in</html>')
+        if fault == 'private' and not auth: return self.answer(401)
         if fault and fault.isdigit(): return self.answer(int(fault))
+        if fault == 'slow': time.sleep(hub.seconds)
+        self.send_file(name, fault, elsewhere)
 
-        data = hub.files[name]
+    do_HEAD = do_GET
+
+    def send_file(self, name, fault, elsewhere):
+        "Send a file or the part that is asked for, in the way that the fault wants it"
+        hub, data, span = self.server, self.server.files[name], self.headers.get('Range')
         about = dict(ETag=f'"{hashlib.sha256(data).hexdigest()}"', X_Repo_Commit=COMMIT, X_Linked_Size=len(data))
-        if fault == 'xet': about |= dict(X_Xet_Hash='0'*64, X_Xet_Refresh_Route=f'{hub.url}/no-such-store')
-        if fault == 'redirect' and '/cdn/' not in self.path:
+        if fault == 'xet':
+            about |= dict(X_Xet_Hash='0'*64, X_Xet_Refresh_Route=f'{hub.url}/no-such-store')
+        if fault == 'redirect' and not elsewhere:
             return self.answer(302, Location=f'http://localhost:{hub.server_port}/cdn/{name}', **about)
-        if fault == 'wrong': data = data[:len(data)//2] + bytes([data[len(data)//2] ^ 1]) + data[len(data)//2+1:]
+        if fault == 'wrong': data = one_bit_wrong(data)
+
         start = int(re.search(r'\d+', span)[0]) if span else 0
         if start >= len(data): return self.answer(416, Content_Range=f'bytes */{len(data)}')
         if span: about['Content_Range'] = f'bytes {start}-{len(data)-1}/{len(data)}'
@@ -87,5 +103,3 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(206 if span else 200, data[start:], hub.at if broken else None, **about)
         if fault == 'stall': hub.closing.wait()
         if broken: self.close_connection = True
-
-    do_HEAD = do_GET

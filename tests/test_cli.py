@@ -57,7 +57,7 @@ def test_without_data_and_network_it_says_so_and_shows_the_sample(tmp_path):
 def test_a_wrong_place_is_an_error(tmp_path, how):
     nowhere = str(tmp_path/'nowhere')
     got = run(tmp_path, '--path', nowhere) if how == 'path' else run(tmp_path, HH_DATA=nowhere)
-    assert got.returncode == 1 and not got.stdout and got.stderr.startswith(f'hh-look: {nowhere} is no folder') and got.stderr.count('\n') == 1
+    assert got.returncode == 1 and not got.stdout and got.stderr.startswith(f'hh-look: {nowhere} ({how}) does not exist') and got.stderr.count('\n') == 1
 
 def test_filters(tmp_path):
     def look(*args):

@@ -1,7 +1,7 @@
 "Damaged, odd and hostile files: each is read whole, or ends in one error that names the file and says what to do"
 import gzip, json, os, random, subprocess, sys, threading, zlib
 import pytest
-from hh_nbdev import SOURCES, BadFile, BadRow, DataNotFound, iter_hh, load_hh
+from hh_nbdev import BadFile, BadRow, iter_hh, load_hh
 from hh_nbdev.transcript import ASSISTANT, HUMAN
 from hh_nbdev.load import MAX_LINE
 
@@ -113,20 +113,6 @@ def test_a_file_that_changes_while_it_is_read(tmp_path):
     with open(tmp_path/NAME, 'ab') as f: f.write(gzip.compress(LINE))
     with pytest.raises(BadFile, match='changed while it was read'): list(pairs)
 
-def test_no_folder_or_a_file(tmp_path):
-    with pytest.raises(DataNotFound, match='no folder'): load_hh(tmp_path/'none')
-    (tmp_path/NAME).write_bytes(GOOD)
-    with pytest.raises(DataNotFound, match='a file, not a folder'): load_hh(tmp_path/NAME)
-
-def test_one_of_four_is_missing(tmp_path):
-    for o in SOURCES[:3]: (tmp_path/f'{o}.jsonl.gz').write_bytes(GOOD)
-    with pytest.raises(DataNotFound, match=f'no train file of {SOURCES[3]}: looked for .*{SOURCES[3]}.jsonl.gz'): load_hh(tmp_path)
-    assert len(load_hh(tmp_path, sources=SOURCES[:3])) == 9000
-
-def test_a_folder_where_a_file_should_be(tmp_path):
-    (tmp_path/NAME).mkdir()
-    with pytest.raises(BadFile, match='is no plain file'): load_hh(tmp_path, sources='helpful-base')
-
 def test_unreadable(tmp_path):
     "As a user without the right to read it; root may read all, so in a process of its own that is not root"
     (tmp_path/NAME).write_bytes(GOOD)
@@ -137,17 +123,6 @@ def test_unreadable(tmp_path):
             'except PermissionError as e: print(e)')
     for o in (tmp_path, *list(tmp_path.parents)[:-2]): os.chmod(o, 0o755)
     assert NAME in subprocess.check_output([sys.executable, '-c', code], text=True)
-
-def test_both_layouts(tmp_path):
-    nested = tmp_path/'helpful-base'/'train.jsonl'
-    nested.parent.mkdir()
-    nested.write_bytes(MANY)
-    assert len(load(tmp_path, GOOD)) == 3000  # they agree
-    nested.write_bytes(MANY + LINE)
-    with pytest.raises(BadFile, match='both claim to be helpful-base/train, and differ'): load(tmp_path, GOOD)
-    for bad in b'version https://git-lfs', GOOD[:200]:
-        nested.with_suffix('.jsonl.gz').write_bytes(bad)
-        with pytest.raises(BadFile, match='both claim to be helpful-base/train, and cannot be compared'): load(tmp_path, GOOD)
 
 @pytest.mark.parametrize('kwargs', [dict(split='dev'), dict(sources=['helpful']), dict(sources=[]), dict(on_bad='ignore'), dict(exclude=['long']), dict(exclude='empty')])
 def test_arguments_that_mean_nothing(kwargs):
