@@ -20,7 +20,7 @@ def test_links_stay_and_what_is_no_plain_file_is_left_alone(tmp_path):
     assert (tmp_path/'link').is_symlink() and HH.from_jsonl(tmp_path/'real') == pairs(9)
     os.mkfifo(tmp_path/'pipe')
     for file in tmp_path/'pipe', Path(os.devnull):
-        with pytest.raises(FileExistsError, match='no plain file'): pairs(9).export(file, force=True)
+        with pytest.raises(FileExistsError, match='not a regular file'): pairs(9).export(file, force=True)
         assert file.exists() and not file.is_file()
 
 def export_over_and_over(file, ready):
