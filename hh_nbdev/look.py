@@ -418,12 +418,29 @@ def _repr_pretty_(self:Pair, p:Any, cycle:bool)->None:
     p.text(shown.get().rstrip())
 
 # %% ../nbs/05_look.ipynb #7e2a0021
+_CURLY = {'‘': "'", '’': "'", '“': '"', '”': '"'}
+
+def _straighten(
+    text:str # Any text
+)->str:
+    "A text with straight quotes in place of curly ones"
+    for curly, straight in _CURLY.items(): text = text.replace(curly, straight)
+    return text
+
 def _searchable(
     text:str # Any text
 )->bytes:
-    "A text in a form that finds upper and lower case alike"
-    return text.casefold().encode('utf-8', 'surrogatepass')
+    "A text in a form that finds upper and lower case, and straight and curly quotes, alike"
+    return _straighten(text).casefold().encode('utf-8', 'surrogatepass')
 
+def _search_pattern(
+    text:str # What was searched for
+)->str:
+    "A regular expression that matches what `_searchable` finds alike"
+    pattern = re.escape(_straighten(text))
+    return pattern.replace("'", "['‘’]").replace('"', '["“”]')
+
+# %% ../nbs/05_look.ipynb #7e2a0030
 class _Finder:
     "Finds pairs by part of their kind, source, flags or texts"
     def __init__(self, hh:HH): self.pairs = tuple(hh)
@@ -511,7 +528,7 @@ class _Browser:
         pair = self.finder.pairs[self.found[self.number.value - 1]]
         text = self.text.value.strip()
         if not text: return card_html(pair_card(pair))
-        return card_html(pair_card(pair, mark=re.escape(text)), fold=None)
+        return card_html(pair_card(pair, mark=_search_pattern(text)), fold=None)
 
     def jump(self, _:Any=None)->None:
         "Show the pair whose id was typed, whatever was searched for"

@@ -22,6 +22,13 @@ def test_clear_rows_clears_only_cells_that_show_rows():
     for cell in notebook['cells']:
         if cell['cell_type'] == 'code': assert bool(cell['outputs']) != shows_rows(cell)
 
+def test_widgets_and_their_state_are_cleared():
+    view = {'output_type': 'display_data', 'data': {'application/vnd.jupyter.widget-view+json': {'model_id': 'ab12'}}}
+    cell = {'cell_type': 'code', 'source': ['browse(hh)'], 'outputs': [view]}
+    notebook = {'cells': [cell], 'metadata': {'widgets': {'state': {'ab12': {'value': 'a row'}}}}}
+    assert clear_rows(notebook) == 1
+    assert cell['outputs'] == [] and notebook['metadata'] == {}
+
 def test_saving_from_jupyter_clears_rows_and_counts():
     notebook = essay_after_run_all()
     clean_before_saving(path=str(ESSAY), model={'type': 'notebook', 'content': notebook})

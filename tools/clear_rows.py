@@ -1,4 +1,4 @@
-"""Clear the outputs of cells that show rows of the dataset, as no row may be committed. Run this file to clear all notebooks.
+"""Clear the outputs of cells that show rows of the dataset, as no row may be committed, and of widgets. Run this file to clear all notebooks.
 
 Such a cell begins with `#| exec_doc`: nbdev runs it when the site is built, so its output need not be kept in git.
 `make lab` does this whenever a notebook is saved, and `make test` and the pre-commit hook do it for all of them."""
@@ -13,10 +13,15 @@ def shows_rows(cell):
     "Does this cell show rows of the dataset?"
     return cell['cell_type'] == 'code' and '#| exec_doc' in ''.join(cell['source'])
 
+def shows_widget(cell):
+    "Did this cell show a widget? It is dead without its kernel, and has another id in each run."
+    return any('application/vnd.jupyter.widget-view+json' in output.get('data', {}) for output in cell.get('outputs', []))
+
 def clear_rows(notebook):
-    "Clear the outputs of the cells that show rows; how many cells had some"
-    shown = [cell for cell in notebook['cells'] if shows_rows(cell) and cell['outputs']]
+    "Clear the outputs of the cells that show rows or a widget, and the state of the widgets; how many cells had some"
+    shown = [cell for cell in notebook['cells'] if shows_widget(cell) or shows_rows(cell) and cell['outputs']]
     for cell in shown: cell['outputs'] = []
+    notebook['metadata'].pop('widgets', None)  # it holds what `browse` shows, rows too
     return len(shown)
 
 def clean_before_saving(path, model, **kwargs):
@@ -34,7 +39,7 @@ def main():
         if not cleared: continue
         found += cleared
         path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + '\n', encoding='utf-8')
-        print(f'{path.relative_to(ROOT)}: {cleared} cells held rows of the dataset. They are cleared now; add the file again.')
+        print(f'{path.relative_to(ROOT)}: {cleared} cells held rows of the dataset or widgets. They are cleared now; add the file again.')
     sys.exit(bool(found))
 
 if __name__ == '__main__': main()
