@@ -5,22 +5,22 @@
 # %% ../nbs/10_review.ipynb #6308a5ca
 from __future__ import annotations
 import os, random, select, sys, warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
-from html import escape
 from importlib.util import find_spec
-from math import inf
 from pathlib import Path
+from shutil import get_terminal_size
 from time import monotonic
 from typing import Any, NamedTuple
-from .basics import draw, optional_import
+from .basics import Tabular, draw, optional_import
 from .load import Pair
-from .look import card_html, card_rich, make_card, make_console, widget_row
+from .look import (Card, card_html, card_rich, escape_html, fit_fold, make_card, make_console, visible,
+                           widget_row)
 from .verdicts import (ANSWERS, ASKED, QUESTIONS, Agreement, Verdict, append_line, check_texts, last_verdicts,
                                open_verdicts, text_digest, verdict_line)
 
 # %% auto #0
-__all__ = ['HELP', 'BUTTONS', 'Blind', 'side_at_a', 'Review', 'read_typed', 'read_key', 'review_terminal', 'ask', 'review_widget']
+__all__ = ['KEYS', 'BUTTONS', 'Blind', 'side_at_a', 'Review', 'print_table', 'review_terminal', 'review_widget']
 
 # %% ../nbs/10_review.ipynb #5f8fdcde
 class Blind(NamedTuple):
@@ -174,102 +174,261 @@ class Review:
     def __repr__(self)->str: return f'Review({self.done} of {self.total} done, in {self.file})'
 
 # %% ../nbs/10_review.ipynb #19e00726
-HELP = 'a: A is better, b: B is better, t: tie, s: skip, u: back to the last one, r: remark, q: quit'
+KEYS = dict(a='A', b='B', t='tie', s='skip', u='undo', r='remark', w='whole', f='fold', q='quit')  # key: what it does
 
-def read_typed(
-    prompt:str # Shown first
-)->str:        # Without its end; raises `EOFError` where there is none
-    "Read a line"
-    print(prompt, end='', flush=True)
-    line = sys.stdin.readline()
-    if not line: raise EOFError
-    return line.strip()
+# %% ../nbs/10_review.ipynb #10f0a910
+def _as_lines(
+    to:Any,   # A `rich` console
+    what:Any  # What it can print
+)->list[str]: # With the codes for colours in them
+    "The lines that a console would print, without blank ones at the end"
+    with to.capture() as printed: to.print(what)
+    text:str = printed.get()
+    return text.rstrip().split('\n')
 
-# %% ../nbs/10_review.ipynb #f619719a
-def read_key(
-    prompt:str # Shown first
-)->str:        # In lower case; raises `EOFError` at the end of the input
-    "Read a key from a terminal, or a line from any other input"
-    if not sys.stdin.isatty() or not find_spec('termios'): return read_typed(prompt).lower()
+# %% ../nbs/10_review.ipynb #10f0a911
+def _blind_card(
+    review:Review, # Tells how many pairs are done
+    pair:Blind     # Its current pair
+)->Card:
+    "The card of a pair that hides which reply is which"
+    title = f'{review.done + 1} of {review.total}: {pair.kind}'
+    return make_card(pair.instruction, {'A': pair.A, 'B': pair.B}, title, [pair.question])
+
+# %% ../nbs/10_review.ipynb #10f0a913
+class _Screen:
+    "One pair of a review on a terminal, folded or a page of the whole, with the keys below it"
+    def __init__(self, review:Review):
+        self.review, self.to = review, make_console()
+        self.single_keys = sys.stdin.isatty() and self.to.is_terminal and find_spec('termios') is not None
+        self.page = 0         # of the whole text; 0 is the folded view
+        self.said = ''        # what the last key led to, if that needs a word
+        self.complete = True  # Does the pair fit? If not, no answer is taken
+        self.printed:Blind | None = None  # without single keys: the pair printed last
+
+    def foot(self, note:str='')->list[str]:
+        "What stands below the pair, as lines: notes on it, then the keys"
+        from rich.text import Text
+        before = ''
+        if self.review.earlier: before = f'Your answer was {self.review.earlier}. '
+        if self.review.remark: before += f'Your remark: {self.review.remark:.60}'
+        keys = ', '.join(f'{key}: {what}' for key, what in KEYS.items())
+        lines = ['']
+        for text in note, before, self.said, keys:
+            if text: lines += _as_lines(self.to, Text(visible(text), overflow='fold'))
+        return lines
+
+    def room(self, foot:list[str])->int:
+        "Lines for the pair above the foot; the last line is for the key"
+        return max(1, self.to.height - 1 - len(foot))
+
+    def folded(self, pair:Blind)->list[str]:
+        "The pair and its foot, folded until both fit; nothing if they never do"
+        card, foot = _blind_card(self.review, pair), self.foot()
+        fold = fit_fold(card, self.to, self.room(foot))
+        if fold is not None:
+            foot = self.foot('Folded: w shows the whole text')
+            fold = fit_fold(card, self.to, self.room(foot))
+        lines = _as_lines(self.to, card_rich(card, self.to, fold))
+        return lines + foot if len(lines) <= self.room(foot) else []
+
+    def whole(self, pair:Blind)->list[str]:
+        "A page of the unfolded pair, and its foot"
+        card = _blind_card(self.review, pair)
+        lines = _as_lines(self.to, card_rich(card, self.to, fold=None))
+        room = self.room(self.foot(f'Page 10 of 10. {pair.question}'))
+        pages = (len(lines) - 1) // room + 1
+        self.page = (self.page - 1) % pages + 1  # after the last comes the first
+        return lines[(self.page - 1) * room:self.page * room] + self.foot(f'Page {self.page} of {pages}. {pair.question}')
+
+    def lines(self, pair:Blind)->list[str]:
+        "What to print for a pair; nothing if it does not fit"
+        if self.to.is_terminal and self.to.size.width < 20: return []
+        if self.single_keys: return self.whole(pair) if self.page else self.folded(pair)
+        return _as_lines(self.to, card_rich(_blind_card(self.review, pair), self.to, fold=None)) + self.foot()
+
+    def draw(self)->None:
+        "Show the current pair"
+        pair = self.review.current
+        if pair is None: return
+        self.to = make_console()  # the window may have another size now
+        if self.single_keys: self.to.clear()
+        elif pair == self.printed: return print(self.said)
+        lines = self.lines(pair)
+        self.printed, self.complete = pair, bool(lines)
+        if not lines:
+            lines = [f'No pair fits into {self.to.width} columns and {self.to.height} lines. Make the window larger. q: quit']
+        shown = '\n'.join(lines)
+        print(shown.encode(self.to.encoding, 'backslashreplace').decode(self.to.encoding))
+
+    def key(self)->str:
+        "The key that the reader presses, in lower case; raises `EOFError` at the end of the input"
+        if self.single_keys: return _read_key('> ', get_terminal_size, self.draw)
+        return input('> ').strip().lower()
+
+# %% ../nbs/10_review.ipynb #e619719a
+def _read_key(
+    prompt:str,               # Shown once keys are listened for
+    size:Callable[[], Any],   # Tells the size of the terminal
+    draw:Callable[[], None]   # Draws the screen anew
+)->str:                       # In lower case; '' for Enter alone
+    "Wait for a key and keep the screen right meanwhile; raises `EOFError` for Ctrl-D or a closed terminal"
     import termios, tty
-    before = termios.tcgetattr(0)
+    normal, drawn = termios.tcgetattr(0), size()
     try:
-        tty.setcbreak(0)
+        tty.setcbreak(0)  # a key acts at once; what was typed before the pair was shown is dropped
+        listening = termios.tcgetattr(0)
         print(prompt, end='', flush=True)
+        while not select.select([0], [], [], .2)[0]:
+            stopped = termios.tcgetattr(0) != listening  # Ctrl-Z, the shell, and back
+            if stopped: termios.tcsetattr(0, termios.TCSANOW, listening)
+            if stopped or size() != drawn:
+                drawn = size()
+                draw()
+                print(prompt, end='', flush=True)
         got = os.read(0, 64)
-        while got[:1] == b'\x1b' and select.select([0], [], [], .1)[0]: got += os.read(0, 64)  # an arrow key: several characters, the last a letter
-    finally: termios.tcsetattr(0, termios.TCSADRAIN, before)
-    key = got.decode(errors='replace').lower()
-    if key in ('', '\x04'): raise EOFError
-    print(key if key.isascii() and key.isprintable() else '')
+        while got[:1] == b'\x1b' and select.select([0], [], [], .1)[0]: got += os.read(0, 64)  # an arrow key ends in a letter
+    finally: termios.tcsetattr(0, termios.TCSADRAIN, normal)
+    key = got.decode(errors='replace').strip('\r\n').lower()  # a letter and Enter may come in one
+    if not got or key == '\x04': raise EOFError
     return key
+
+# %% ../nbs/10_review.ipynb #f3feca3a
+def _ask(screen:_Screen)->None:
+    "Show the current pair, and do what the reader's key says; raises `EOFError` for 'q'"
+    review = screen.review
+    screen.draw()
+    key = screen.key()
+    screen.said = ''
+    if key == 'q': raise EOFError
+    if not screen.complete: return
+    if key == 'w': screen.page += 1
+    elif key == 'f': screen.page = 0
+    elif key == 'r': review.remark = input('Remark, in your own words: ').strip()
+    elif key in ANSWERS:
+        review.answer(key)
+        screen.page = 0
+    elif key == 'u':
+        try: review.back()
+        except ValueError as e: screen.said = str(e)
+        screen.page = 0
+    elif key: screen.said = f'{key!r} is none of the keys'
+
+# %% ../nbs/10_review.ipynb #10f0a916
+def print_table(
+    table:Tabular,    # Such as an `Agreement`
+    words:list[str],  # The same in sentences
+    to:Any            # The `rich` console to print it on
+)->None:
+    "Print a table, or the sentences if the terminal is too narrow for it"
+    wide = max(len(line) for line in repr(table).split('\n'))
+    if wide <= to.width or not to.is_terminal: print(table)
+    else:
+        for sentence in words: to.print(sentence)
+
+# %% ../nbs/10_review.ipynb #10f0a917
+def _disagreements(
+    told:Agreement # A finished reading
+)->list[str]:      # Lines for a terminal or a page
+    "The pairs on which the reader preferred the reply that is not labelled as chosen"
+    pairs = [(pair, verdict) for pair, verdict in told.judged if verdict.choice == 'rejected']
+    lines = [f'Pairs on which you and the label disagree: {len(pairs)}']
+    for pair, verdict in pairs:
+        lines.append(f'{pair.id}: you took {verdict.answer}')
+        if verdict.remark: lines.append(f'    {verdict.remark}')
+    if pairs: lines.append('hh-look --id ID shows one, with its label.')
+    return lines
 
 # %% ../nbs/10_review.ipynb #32e9a187
 def review_terminal(
     review:Review # To begin, or to go on with
 )->None:
-    "Read blind in a terminal, until all is done or the reader quits"
-    console = make_console()
-    try:
-        while review.current: ask(review, console)
-    except (EOFError, KeyboardInterrupt): print()
-    console.print(review)
-    if not review.left: console.print(review.result(), soft_wrap=True)
+    """Read blind in a terminal, until all is done or the reader quits
 
-# %% ../nbs/10_review.ipynb #f3feca3a
-def ask(
-    review:Review, # It has a current pair
-    console:Any    # The `rich` console to show it on
-)->None:
-    "Show the current pair, and do what the reader answers; raises `EOFError` for 'q'"
-    pair = review.current
-    if pair is None: return
-    title = f'{review.done + 1} of {review.total}: {pair.kind}'
-    card = make_card(pair.instruction, {'A': pair.A, 'B': pair.B}, title, [pair.question])
-    console.print(card_rich(card, console, fold=None))
-    console.print(HELP)
-    while (key := read_key('> ')) not in (*ANSWERS, 'u', 'q'):
-        if key == 'r': review.remark = read_typed('Remark, in your own words: ')
-        else: console.print(HELP)
-    if key == 'q': raise EOFError
+    Each answer is on the disk before the next pair is shown, and the same call goes on where you left. At the end it prints the
+    agreement with the labels, and the pairs on which you and the label disagree.
+
+        >>> review_terminal(Review(examples(load_hh(), 50), 'verdicts.jsonl'))
+    """
+    screen = _Screen(review)
     try:
-        if key == 'u': review.back()
-        else: review.answer(key)
-    except ValueError as e: console.print(str(e))
+        while review.current: _ask(screen)
+    except (EOFError, KeyboardInterrupt): print()
+    if screen.single_keys: screen.to.clear()
+    print(review)
+    if review.left: return
+    told = review.result()
+    print_table(told, told.words(), screen.to)
+    for line in _disagreements(told): screen.to.print(visible(line))
+
+# %% ../nbs/10_review.ipynb #10f0a920
+BUTTONS = dict(a='A is better', b='B is better', t='Tie', s='Skip', u='Back')  # letter: what its button says
+
+# %% ../nbs/10_review.ipynb #10f0a921
+class _Widget:
+    "A review in JupyterLab: the pair, fields for answer and remark, buttons, and a line that says what was done"
+    def __init__(self, review:Review):
+        widgets = optional_import('ipywidgets', 'look')
+        self.review = review
+        self.shown:Blind | None = None  # the pair on the page: another widget may answer it
+        self.clicked = ('', 0.)         # the last button and when
+        self.page, self.said = widgets.HTML(), widgets.HTML()
+        self.key = widgets.Text(description='Answer', placeholder='a, b, t, s or u')
+        self.remark = widgets.Text(description='Remark', placeholder='in your own words')
+        self.key.observe(self.typed, 'value')
+        buttons = [self.button(widgets, letter) for letter in BUTTONS]
+        self.box = widgets.VBox([self.page, widget_row(self.key, self.remark), widget_row(*buttons), self.said])
+        self.show()
+
+    def button(self, widgets:Any, letter:str)->Any:
+        "The button that does the same as a letter"
+        button = widgets.Button(description=BUTTONS[letter], tooltip=f'The letter {letter} does the same')
+        button.on_click(lambda _: self.click(letter))
+        return button
+
+    def show(self, note:str='')->None:
+        "Show the current pair, or the result"
+        review, pair = self.review, self.review.current
+        self.shown, self.key.value, self.remark.value = pair, '', review.remark
+        if pair:
+            self.page.value = card_html(_blind_card(review, pair), fold=None)
+        else:
+            told = review.result()
+            self.page.value = '<pre>' + escape_html('\n'.join([repr(told), '', *_disagreements(told)])) + '</pre>'
+        if review.earlier: note += f' Your answer was: {review.earlier}.'
+        done = f'{review.done} of {review.total} answered, in {review.file}. {note}'
+        self.said.value = f'<p role="status">{escape_html(done)}</p>'
+
+    def press(self, letter:str)->None:
+        "Do what a letter says"
+        if self.review.current != self.shown: return self.show('That pair was answered elsewhere; this is the next.')
+        self.review.remark = self.remark.value
+        note = ''
+        try:
+            if letter == 'u': self.review.back()
+            else: self.review.answer(letter)
+        except (OSError, RuntimeError, ValueError) as e: note = str(e)
+        self.show(note)
+
+    def typed(self, change:Any)->None:
+        "A letter stands in the field *Answer*"
+        letter = change['new'].strip().lower()
+        if letter: self.press(letter)
+
+    def click(self, letter:str)->None:
+        "A button was clicked; the second half of a double click does nothing"
+        (before, then), now = self.clicked, monotonic()
+        self.clicked = letter, now
+        if before != letter or now - then > .5: self.press(letter)
 
 # %% ../nbs/10_review.ipynb #626c7187
 def review_widget(
     review:Review # To begin, or to go on with
 )->Any:           # A widget, for the last line of a cell
-    "Read blind in JupyterLab"
-    w = optional_import('ipywidgets', 'look')
-    page, said = w.HTML(), w.HTML()
-    key = w.Text(description='Answer', placeholder='a, b, t, s or u')
-    remark = w.Text(description='Remark', placeholder='in your own words')
-    buttons = [w.Button(description=o, tooltip=f'The letter {k} does the same') for k, o in BUTTONS.items()]
-    shown, last = review.current, ('', -inf)
-    def show(note:str='')->None:
-        nonlocal shown
-        shown, key.value = review.current, ''
-        title = f'{review.done + 1} of {review.total}: '
-        if shown: page.value = card_html(make_card(shown.instruction, {'A': shown.A, 'B': shown.B}, title + shown.kind, [shown.question]), fold=None)
-        else: page.value = f'<pre>{escape(repr(review.result()))}</pre>'
-        said.value = f'<p role="status">{review.done} of {review.total} answered, in {escape(str(review.file))}. {escape(note)}</p>'
-    def press(letter:str)->None:
-        if review.current != shown: return show('That pair was answered elsewhere; this is the next.')
-        try:
-            if letter == 'u': review.back()
-            else: review.answer(letter, remark.value)
-            remark.value = ''
-            show()
-        except (OSError, RuntimeError, ValueError) as e: show(str(e))
-    def click(letter:str)->None:
-        nonlocal last
-        before, last = last, (letter, monotonic())
-        if before[0] != letter or last[1] - before[1] > .5: press(letter)  # the second half of a double click answers nothing
-    key.observe(lambda change: press(change['new'].strip().lower()) if change['new'].strip() else None, 'value')
-    for letter, button in zip(BUTTONS, buttons): button.on_click(lambda _, letter=letter: click(letter))
-    show()
-    return w.VBox([page, widget_row(key, remark), widget_row(*buttons), said])
+    """Read blind in JupyterLab; raises `ImportError` if ipywidgets is missing
 
-BUTTONS = dict(a='A is better', b='B is better', t='Tie', s='Skip', u='Back')  # letter: what its button says
+    Each answer is on the disk before the next pair is shown. Run the cell again to go on another day.
+
+        >>> review_widget(Review(examples(load_hh(), 50), 'verdicts.jsonl'))
+    """
+    return _Widget(review).box

@@ -282,22 +282,31 @@ class Agreement(Tabular):
     def table(self)->list[list[str]]:
         "A heading, and a row for each rate"
         rows = [['', 'times', 'of', 'rate', '95% interval', 'ties', 'skips']]
-        for part in self.parts:
-            choices = self.choices(part)
-            rows.append(_row(f'agrees, {part}', self.rate(part), str(choices.count('tie')), str(choices.count('skip'))))
-        rows.append(_row('took A', self.took_a))
-        rows.append(_row('took the longer', self.took_longer))
-        rows.append(_row('label is the longer', self.label_longer))
+        for name, rate, ties, skips in self._rates():
+            share, interval = '', ''
+            if rate.n:
+                low, high = rate.interval
+                share, interval = f'{rate.rate:.0%}', f'{low:.0%} to {high:.0%}'
+            rows.append([name, str(rate.hits), str(rate.n), share, interval, ties, skips])
         return rows
 
-# %% ../nbs/09_verdicts.ipynb #1f0a90e1
-def _row(name:str, rate:Rate, ties:str='', skips:str='')->list[str]:
-    "A rate as a row of `Agreement.table`"
-    cells = [name, str(rate.hits), str(rate.n), '', '', ties, skips]
-    if rate.n:
-        low, high = rate.interval
-        cells[3:5] = [f'{rate.rate:.0%}', f'{low:.0%} to {high:.0%}']
-    return cells
+    def words(self)->list[str]:
+        "The same in sentences, for where a table does not fit"
+        sentences = []
+        for name, rate, ties, skips in self._rates():
+            told = str(rate) if rate.n else 'no pair with a preference'
+            if ties: told += f'; ties: {ties}, skips: {skips}'
+            sentences.append(f'{name}: {told}')
+        return sentences
+
+    def _rates(self)->list[tuple[str,Rate,str,str]]:
+        "Each rate with its name, and the ties and skips beside it"
+        rates = []
+        for part in self.parts:
+            choices = self.choices(part)
+            rates.append((f'agrees, {part}', self.rate(part), str(choices.count('tie')), str(choices.count('skip'))))
+        others = {'took A': self.took_a, 'took the longer': self.took_longer, 'label is the longer': self.label_longer}
+        return rates + [(name, rate, '', '') for name, rate in others.items()]
 
 # %% ../nbs/09_verdicts.ipynb #56e75433
 def agreement(
