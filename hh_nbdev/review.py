@@ -243,7 +243,7 @@ class _Screen:
 
     def lines(self, pair:Blind)->list[str]:
         "What to print for a pair; nothing if it does not fit"
-        if self.to.is_terminal and self.to.size.width < 20: return []
+        if self.single_keys and get_terminal_size().columns < 20: return []
         if self.single_keys: return self.whole(pair) if self.page else self.folded(pair)
         return _as_lines(self.to, card_rich(_blind_card(self.review, pair), self.to, fold=None)) + self.foot()
 
@@ -257,7 +257,8 @@ class _Screen:
         lines = self.lines(pair)
         self.printed, self.complete = pair, bool(lines)
         if not lines:
-            lines = [f'No pair fits into {self.to.width} columns and {self.to.height} lines. Make the window larger. q: quit']
+            columns, height = get_terminal_size()
+            lines = [f'No pair fits into {columns} columns and {height} lines. Make the window larger. q: quit']
         shown = '\n'.join(lines)
         print(shown.encode(self.to.encoding, 'backslashreplace').decode(self.to.encoding))
 
