@@ -1,69 +1,140 @@
-"""The site without Quarto: the same pages, plain but whole. Run this file to write them to _preview/.
+"""The site without Quarto: the pages that nbdev prepares, through pandoc, as Quarto does it. `tools/docs.py` uses this file.
 
-nbdev prepares the pages, with the rows they show; nbconvert makes HTML of them, in the frame that preview.j2 gives."""
-import re, shutil, sys
+pandoc turns the same Markdown into HTML here and there, so that what is wrong with a table, a quote, a caption or raw HTML
+shows here too. The frame is plainer than Quarto's, and needs no script."""
+import base64, html, json, re, shutil
 from pathlib import Path
 
-import yaml
-from nbconvert import HTMLExporter
-from nbdev.serve import proc_nbs
-from nbformat import from_dict
+import pypandoc, yaml
 from nbformat.v4 import reads_json
 
 ROOT = Path(__file__).parent.parent
-SOURCE = r'\[source\]\((?!http).*', ''  # leads nowhere unless pyproject.toml says where the repository is
+CONFIG = yaml.safe_load((ROOT/'_quarto.yml').read_text(encoding='utf-8'))
 
 def sidebar():
     "Section and file of each page, in the site's order"
-    for o in yaml.safe_load((ROOT/'_quarto.yml').read_text(encoding='utf-8'))['website']['sidebar']['contents']:
-        for page in o.get('contents', [o]) if isinstance(o, dict) else [o]:
-            yield o['section'] if 'section' in o else '', page if isinstance(page, str) else page['href']
+    for entry in CONFIG['website']['sidebar']['contents']:
+        if isinstance(entry, str): yield '', entry
+        else: yield from ((entry['section'], page if isinstance(page, str) else page['href']) for page in entry['contents'])
 
-def tidy(cell):
-    "Take Quarto's directives out of a cell, and do what they say"
-    lines = cell['source'].splitlines(keepends=True)
-    said = dict(re.findall(r'^#\| *([\w-]+): *(.*)', cell['source'], re.M)) if cell['cell_type'] == 'code' else {}
-    cell['source'] = '' if said.get('echo') == 'false' else ''.join(o for o in lines if not (said and o.startswith('#|')))
-    cell['metadata'] = {k: v.strip('"') for k, v in said.items()}
-    for o in cell.get('outputs', []):
-        if 'text/markdown' in o.get('data', {}): o['data']['text/markdown'] = re.sub(*SOURCE, o['data']['text/markdown'])
-    return cell
+def options(source):
+    "The Quarto options at the top of a code cell, and the code"
+    lines = source.splitlines()
+    said = dict(re.match(r'#\| *([\w-]+): *(.*)', line).groups() for line in lines if re.match(r'#\| *[\w-]+:', line))
+    code = '\n'.join(line for line in lines if not line.startswith('#|'))
+    return {key: value.strip('"') for key, value in said.items()}, code
+
+def fenced(text, kind=''):
+    "Text as a block of code"
+    fence = '`' * max(3, 1 + max(map(len, re.findall('`+', text)), default=0))
+    return f'{fence}{kind}\n{text}\n{fence}'
+
+def code_block(said, code):
+    "A cell's code, folded where an option says so"
+    if said.get('echo') == 'false' or not code.strip(): return ''
+    block = fenced(code, '{.python .cell-code}')
+    if 'code-fold' not in said: return block
+    opened = ' open' if said['code-fold'] == 'show' else ''
+    summary = html.escape(said.get('code-summary', 'Code'))
+    return f'<details class="code-fold"{opened}>\n<summary>{summary}</summary>\n\n{block}\n\n</details>'
+
+def output_block(output, said, save):
+    "One output of a cell; `save` keeps a picture and gives its address"
+    if output['output_type'] == 'stream': return div('cell-output-stdout', fenced(output['text'].rstrip('\n')))
+    if output['output_type'] == 'error': return div('cell-output-error', fenced('\n'.join(output['traceback'])))
+    data = output['data']
+    if 'text/markdown' in data: return div('cell-output-display', data['text/markdown'])
+    if 'image/png' in data:
+        alt = said.get('fig-alt', '')
+        return div('cell-output-display', f'![{alt}]({save(data["image/png"])})<!-- -->')
+    return div('cell-output-display', fenced(data['text/plain']))
+
+def div(kind, content): return f'::: {{.cell-output .{kind}}}\n{content}\n:::'
+
+def markdown_of(cells, save):
+    "The cells of a page as one Markdown text"
+    parts = []
+    for cell in cells:
+        if cell['cell_type'] == 'markdown': parts.append(cell['source'])
+        if cell['cell_type'] != 'code': continue
+        said, code = options(cell['source'])
+        if said.get('include') == 'false': continue
+        parts.append(code_block(said, code))
+        if said.get('output') == 'asis': parts += [output['data']['text/markdown'] for output in cell['outputs']]
+        elif said.get('output') != 'false': parts += [output_block(output, said, save) for output in cell['outputs']]
+    return '\n\n'.join(parts)
 
 def read(path):
-    "A page's front matter, and its notebook"
+    "A page's front matter and its cells"
     if path.suffix == '.md':
         title, text = re.match(r'# (.+)\n+((?:.*\n)*)', path.read_text(encoding='utf-8')).groups()
-        return {'title': title, 'output-file': f'{path.stem}.html'}, [dict(cell_type='markdown', source=text)]
+        return {'title': title, 'output-file': f'{path.stem}.html'}, [{'cell_type': 'markdown', 'source': text}]
     cells = reads_json(path.read_text(encoding='utf-8'))['cells']
     front = yaml.safe_load(cells[0]['source'].strip().strip('-'))
     return {'output-file': path.with_suffix('.html').name, **front}, cells[1:]
 
-def slug(heading):
-    "A heading's id, as Quarto makes it"
-    return re.sub(r'[^\w.-]+', '-', re.sub(r'<[^>]*>|&\w+;|["\',():?!]', '', heading).strip().lower()).lstrip('0123456789.-')
+def relink(node, names):
+    "Point the links in pandoc's tree at the pages as they are named on the site"
+    if isinstance(node, list):
+        for child in node: relink(child, names)
+    if isinstance(node, dict):
+        if node.get('t') == 'Link': node['c'][2][0] = target(node['c'][2][0], names)
+        relink(list(node.values()), names)
 
-def mend(html, names):
-    "Links from page to page and within one, and room to scroll where a table or a line is too wide"
-    html = re.sub(r'href="(?:\./)?([\w.-]+)(?=["#])', lambda m: f'href="{names.get(m[1], m[1])}', html)
-    html = re.sub(r'href="/(?=[\w.]+\.html)', 'href="', html)
-    html = re.sub(r'<h([2-6])>(.*?)</h', lambda m: f'<h{m[1]} id="{slug(m[2])}">{m[2]}</h', html)
-    parts = ''.join(f'<li><a href="#{id}">{text}</a></li>' for id, text in re.findall(r'<h2 id="(.*?)">(.*?)</h2>', html.partition('<nav')[0]))
-    html = re.sub(r'<a[^>]* aria-current="page".*?</a>', lambda m: f'{m[0]}<ul>{parts}</ul>', html) if parts else html
-    html = re.sub(r'<pre(?=[ >])', '<pre tabindex="0"', html)
-    html = re.sub(r'<th[^>]*></th>', '<td></td>', html)
-    return re.sub(r'<p>(<img[^>]*>)</p>|(?s:(<table.*?</table>))', lambda m: f'<div class="wide" tabindex="0">{m[1] or m[2]}</div>', html)
+def target(link, names):
+    "Where a link leads on the site"
+    file, hash_mark, place = link.partition('#')
+    file = file.removeprefix('./').removeprefix('/') if not link.startswith('http') else file
+    return names.get(file, file) + hash_mark + place
 
-def build(out):
-    "Write all pages to the folder `out`"
-    source = ROOT/proc_nbs(force=True)
-    pages = [(section, file, *read(source/file)) for section, file in sidebar()]
-    names = {file: front['output-file'] for _, file, front, _ in pages}
-    maker = HTMLExporter(template_file=str(ROOT/'tools/preview.j2'), exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True)
+def link_to(front, attribute=''):
+    return f'<a href="{front["output-file"]}"{attribute}>{html.escape(front["title"])}</a>'
+
+def navigation(pages, at):
+    "The list of all pages, by section"
+    lines, section = [], None
+    for i, (name, front, _) in enumerate(pages):
+        if name != section:
+            lines += ['</ul>'] * (section is not None) + [f'<h2>{name}</h2>'] * bool(name) + ['<ul>']
+            section = name
+        lines.append(f'<li>{link_to(front, " aria-current=page" * (i == at))}</li>')
+    return '\n'.join([*lines, '</ul>'])
+
+def rules():
+    "The rules of nbs/site.scss: they are plain CSS, and stand in both sites"
+    return (ROOT/'nbs/site.scss').read_text(encoding='utf-8').partition('/*-- scss:rules --*/')[2]
+
+class Pictures:
+    "Keeps the plots of one page as files beside it"
+    def __init__(self, out, stem): self.out, self.stem, self.n = out, stem, 0
+
+    def __call__(self, png):
+        self.n += 1
+        name = f'images/{self.stem}-{self.n}.png'
+        (self.out/name).write_bytes(base64.b64decode(png))
+        return name
+
+def write(out, pages, at, names):
+    "Write one page; `names` tells the name of each file's page"
+    _, front, cells = pages[at]
+    stem = Path(front['output-file']).stem
+    tree = json.loads(pypandoc.convert_text(markdown_of(cells, Pictures(out, stem)), 'json', 'markdown'))
+    relink(tree['blocks'], names)
+    site = pages[0][1]['title']
+    variables = dict(nav=navigation(pages, at), rules=rules(), pagetitle=html.escape(f'{front["title"]} · {site}' if at else site),
+                     heading=html.escape(front['title']), promise=html.escape(front.get('description', '')), home=link_to(pages[0][1]),
+                     before=link_to(pages[at-1][1], ' rel="prev"') if at else '',
+                     after=link_to(pages[at+1][1], ' rel="next"') if at + 1 < len(pages) else '')
+    args = ['--standalone', '--toc', '--toc-depth=4', '--mathml', '--wrap=none', f'--template={ROOT}/tools/preview.html']
+    args += [f'--variable={name}={value}' for name, value in variables.items()]
+    page = pypandoc.convert_text(json.dumps(tree), 'html5', 'json', extra_args=args)
+    (out/front['output-file']).write_text(page, encoding='utf-8')
+
+def build(source, out):
+    "Make the pages in the folder `source`, which nbdev prepared, to HTML in the folder `out`"
     shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(source, out, ignore=shutil.ignore_patterns('*.ipynb', '*.md', '_quarto.yml', '*.scss'))
-    for i, (_, _, front, cells) in enumerate(pages):
-        nb = from_dict(dict(cells=[*map(tidy, cells)], metadata={}, nbformat=4, nbformat_minor=4))
-        html, _ = maker.from_notebook_node(nb, resources=dict(page=front, pages=[(section, o) for section, _, o, _ in pages], at=i))
-        (out/front['output-file']).write_text(mend(html, names), encoding='utf-8')
-
-if __name__ == '__main__': build(Path(*sys.argv[1:] or ['_preview']))
+    shutil.copytree(source, out, ignore=shutil.ignore_patterns('*.ipynb', '*.md', '*.qmd', '*.yml', '*.scss', '_docs', '.*'))
+    found = [(section, file, *read(source/file)) for section, file in sidebar()]
+    names = {file: front['output-file'] for _, file, front, _ in found}
+    pages = [(section, front, cells) for section, _, front, cells in found]
+    for at in range(len(pages)): write(out, pages, at, names)

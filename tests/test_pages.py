@@ -1,0 +1,76 @@
+"What nbdev is told to do as it prepares the pages: entries of the reference, and cells that Quarto would misread"
+import pypandoc
+from fastcore.xtras import dict2obj
+from hh_nbdev import HH, load_hh
+from hh_nbdev.files import DataNotFound
+from hh_nbdev.load import FileReport, Pair
+
+from tools.pages import Reference, for_quarto
+
+def entry_of(symbol): return Reference(symbol)._repr_markdown_()
+
+def headings(markdown): return [line for line in markdown.splitlines() if line.startswith('#')]
+
+def test_a_named_tuple_shows_its_fields_and_methods():
+    shown = entry_of(Pair)
+    assert '\n    instruction: str,\n    chosen: str,\n    rejected: str,\n' in shown
+    assert headings(shown)[:2] == ['### Pair', '#### Pair.kind'] and '#### Pair.to_dict' in headings(shown)
+    assert '*args' not in shown
+
+def test_a_dataclass_shows_its_fields_with_their_defaults():
+    assert '\n    read: int = 0,  # ' in entry_of(FileReport)
+
+def test_a_class_shows_how_to_make_one_and_its_methods():
+    shown = entry_of(HH)
+    assert 'class HH(\n    pairs: Iterable[Pair] = (),' in shown and '#### HH.filter' in headings(shown)
+
+def test_an_error_shows_what_kind_of_error_it_is():
+    assert 'class DataNotFound(FileNotFoundError)' in entry_of(DataNotFound)
+
+def test_a_default_is_shown_by_its_name():
+    assert ' = SOURCES,' in entry_of(load_hh)
+
+def test_a_line_of_a_signature_fits_the_page():
+    code = entry_of(load_hh).split('```')[1]
+    assert max(map(len, code.splitlines())) <= 76
+
+def test_a_class_that_a_notebook_defines_shows_its_fields_too():
+    "Python cannot find the source of such a class, so it is looked up in the module"
+    notebook = {'__name__': '__main__'}
+    exec('from typing import NamedTuple\nclass Pair(NamedTuple): instruction: str', notebook)
+    assert '    chosen: str,' in entry_of(notebook['Pair'])
+
+def test_an_example_in_a_docstring_is_code(tmp_path, monkeypatch):
+    (tmp_path/'with_example.py').write_text('def add(a, b):\n    """Add.\n\n    >>> add(1, 2)\n    3\n    """\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    from with_example import add
+    assert '```python\n>>> add(1, 2)\n3\n```' in entry_of(add)
+
+def code_cell(**data):
+    return dict2obj({'cell_type': 'code', 'metadata': {'execution': {'total': 1}}, 'outputs': [{'data': data}]})
+
+def test_an_html_output_becomes_raw_html_in_markdown():
+    "Quarto adds scripts from another host to a page with a text/html output"
+    cell = code_cell(**{'text/html': '<b>1 & 2 \\n "quoted"</b>', 'text/plain': 'b'})
+    for_quarto(cell)
+    data = cell['outputs'][0]['data']
+    assert 'text/html' not in data
+    assert pypandoc.convert_text(data['text/markdown'], 'html', 'markdown').strip() == '<b>1 & 2 \\n "quoted"</b>'
+
+def test_a_widget_leaves_nothing_that_needs_a_script():
+    cell = code_cell(**{'application/vnd.jupyter.widget-view+json': {'model_id': '1'}, 'text/plain': 'Widget()'})
+    for_quarto(cell)
+    assert [*cell['outputs'][0]['data']] == ['text/plain']
+
+def test_the_time_a_cell_took_is_dropped():
+    "Quarto lists no heading of a cell with metadata.execution under On this page"
+    cell = code_cell(**{'text/plain': '1'})
+    for_quarto(cell)
+    assert 'execution' not in cell['metadata']
+
+def test_the_text_of_a_picture_stays_its_text():
+    "A picture alone in a paragraph would become a figure, its text the caption, and nothing would be left for who cannot see it"
+    cell = dict2obj({'cell_type': 'markdown', 'source': 'Before\n\n![A pair](images/pair.png)\n\nAfter'})
+    for_quarto(cell)
+    html = pypandoc.convert_text(cell['source'], 'html', 'markdown')
+    assert 'alt="A pair"' in html and 'figcaption' not in html

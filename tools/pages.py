@@ -1,0 +1,135 @@
+"""What the site makes of a notebook: nbdev calls both parts of this file, named in pyproject.toml, as it prepares the pages.
+
+`Reference` writes the entry of a function or class; `for_quarto` changes what Quarto would misread."""
+import ast, inspect, io, re, textwrap, tokenize
+from importlib import import_module
+
+from nbdev.doclinks import NbdevLookup
+from nbdev.showdoc import BasicMarkdownRenderer
+
+WIDTH = 76  # characters of code that fit beside the sidebar
+PICTURE = re.compile(r'^(!\[[^\]]*\]\([^)]*\))$', re.M)
+
+def comments_of(source):
+    "The comments of some source, by line number"
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {token.start[0]: token.string.lstrip('# ') for token in tokens if token.type == tokenize.COMMENT}
+
+def with_comments(nodes, texts, comments):
+    "Each text with the comment that ends the line of its node; a comment belongs to the last node in its line"
+    last = {node.lineno: i for i, node in enumerate(nodes)}
+    return [(text, comments.get(node.lineno, '') if last[node.lineno] == i else '')
+            for i, (node, text) in enumerate(zip(nodes, texts))]
+
+def annotated(name, annotation, default):
+    "An argument or field as it is written in Python"
+    text = f'{name}: {ast.unparse(annotation)}' if annotation else name
+    if default is None: return text
+    return f'{text} = {ast.unparse(default)}' if annotation else f'{text}={ast.unparse(default)}'
+
+def arguments(function, comments):
+    "The arguments of a function's definition, with their comments"
+    args = function.args
+    plain = [*args.posonlyargs, *args.args]
+    defaults = [None] * (len(plain) - len(args.defaults)) + args.defaults
+    nodes, texts = [*plain], [annotated(arg.arg, arg.annotation, value) for arg, value in zip(plain, defaults)]
+    if args.vararg:
+        nodes.append(args.vararg)
+        texts.append('*' + annotated(args.vararg.arg, args.vararg.annotation, None))
+    for i, (arg, value) in enumerate(zip(args.kwonlyargs, args.kw_defaults)):
+        star = '*, ' if not (i or args.vararg) else ''
+        nodes.append(arg)
+        texts.append(star + annotated(arg.arg, arg.annotation, value))
+    if args.kwarg:
+        nodes.append(args.kwarg)
+        texts.append('**' + annotated(args.kwarg.arg, args.kwarg.annotation, None))
+    if function.returns: comments = {line: text for line, text in comments.items() if line != function.returns.lineno}
+    pairs = with_comments(nodes, texts, comments)
+    return pairs[1:] if nodes and nodes[0].arg in ('self', 'cls') else pairs
+
+def is_field(node): return isinstance(node, ast.AnnAssign) and not node.target.id.startswith('_')
+
+def is_method(node): return isinstance(node, ast.FunctionDef) and not node.name.startswith('_')
+
+def is_property(node): return any('property' in ast.unparse(decorator) for decorator in node.decorator_list)
+
+def fields(node, comments):
+    "The fields of a named tuple or dataclass, with their comments"
+    found = [child for child in node.body if is_field(child)]
+    texts = [annotated(field.target.id, field.annotation, field.value) for field in found]
+    return with_comments(found, texts, comments)
+
+def call(head, pairs, tail):
+    "A signature with one argument a line; a comment too long to stand beside its argument stands above it"
+    if not pairs: return f'{head}(){tail}'
+    lines = []
+    for text, comment in pairs:
+        beside = f'    {text},  # {comment}' if comment else f'    {text},'
+        if comment and len(beside) > WIDTH:
+            lines += textwrap.wrap(comment, WIDTH, initial_indent='    # ', subsequent_indent='    # ')
+            beside = f'    {text},'
+        lines.append(beside)
+    return '\n'.join([f'{head}(', *lines, f'){tail}'])
+
+def signature(node, comments):
+    "The signature of a function, method or class, from its definition"
+    if isinstance(node, ast.ClassDef):
+        start = next((child for child in node.body if getattr(child, 'name', '') == '__init__'), None)
+        takes = arguments(start, comments) if start else fields(node, comments)
+        bases = ', '.join(ast.unparse(base) for base in node.bases)
+        if takes: return call(f'class {node.name}', takes, '')
+        return f'class {node.name}({bases})' if bases else f'class {node.name}'
+    gives = f' -> {ast.unparse(node.returns)}' if node.returns else ''
+    if is_property(node): return f'{node.name}: {ast.unparse(node.returns)}'
+    said = comments.get(node.returns.lineno, '') if node.returns else ''
+    after = f'  # {said}' if said else ''
+    return call(f'def {node.name}', arguments(node, comments), gives + after)
+
+def prose(docstring):
+    "A docstring as Markdown: its examples as code"
+    parts = textwrap.dedent(docstring or '').strip().split('\n\n')
+    return '\n\n'.join(f'```python\n{part}\n```' if part.lstrip().startswith('>>>') else part for part in parts)
+
+def entry(name, level, node, comments, source=''):
+    "A heading, a link to the source, the signature and what the docstring says"
+    link = f'[source]({source}){{.source}}\n\n' if source.startswith('http') else ''  # only where an address is known
+    code = f'```python\n{signature(node, comments)}\n```'
+    doc = inspect.cleandoc(ast.get_docstring(node) or '')
+    return f'{"#" * level} {name}\n\n{link}{code}\n\n{prose(doc)}'
+
+def source_of(symbol, name):
+    "The source of a function or class; a class that the notebook itself defines has it in the module made of it"
+    try: return inspect.getsource(symbol)
+    except (OSError, TypeError):
+        _, path, _ = NbdevLookup()[name]
+        return inspect.getsource(getattr(import_module(path.removesuffix('.py').replace('/', '.')), name))
+
+class Reference(BasicMarkdownRenderer):
+    "What `show_doc` shows: the signature as it was written, fields and methods included"
+    def _repr_markdown_(self):
+        source = textwrap.dedent(source_of(self.sym, self.nm))
+        node, comments = ast.parse(source).body[0], comments_of(source)
+        parts = [entry(self.nm, self.title_level, node, comments, NbdevLookup().code(self.fn) or '')]
+        if isinstance(node, ast.ClassDef):
+            methods = [child for child in node.body if is_method(child)]
+            parts += [entry(f'{self.nm}.{method.name}', self.title_level + 1, method, comments) for method in methods]
+        return '---\n\n' + '\n\n'.join(parts)
+
+def raw_html(html):
+    "Markdown that stands for this HTML as it is"
+    fence = '````' if '```' in html else '```'
+    return f'{fence}{{=html}}\n{html}\n{fence}'
+
+def for_quarto(cell):
+    """Change what Quarto would misread in a cell.
+
+    It adds two scripts from another host to a page with an HTML or widget output, hides from "On this page" what a cell
+    with `metadata.execution` shows, and makes a caption of the text of a picture that stands alone."""
+    if cell.cell_type == 'markdown': cell.source = PICTURE.sub(r'\1<!-- -->', cell.source)
+    if cell.cell_type != 'code': return
+    cell.metadata.pop('execution', None)
+    for output in cell.get('outputs', []):
+        data = output.get('data', {})
+        data.pop('application/vnd.jupyter.widget-view+json', None)
+        html = data.pop('text/html', None)
+        if html: data['text/markdown'] = raw_html(''.join(html))
