@@ -56,9 +56,7 @@ lab: $(VENV)/.dev      ## JupyterLab; saving cleans, git merges notebooks cell b
 
 docs: $(VENV)/.dev     ## the site in _docs/ with Quarto, or else a plain preview of the same pages in _preview/
 	@rm -rf _proc _docs _preview
-	@if command -v quarto >/dev/null; then $(RUN) nbdev-docs --n-workers 2; \
-	else echo 'No quarto here (https://quarto.org/docs/get-started): a plain preview instead'; \
-	  $(RUN) python tools/preview.py && echo "Open $(CURDIR)/_preview/index.html"; fi
+	@$(RUN) python tools/docs.py
 
 readme: $(VENV)/.dev   ## README.md, made from nbs/index.ipynb
 	@$(RUN) python tools/readme.py
@@ -67,7 +65,7 @@ bench: $(VENV)/.bench  ## the loader beside other ways to read the same files
 	@$(RUN) python bench/bench.py
 
 clean:                 ## everything that was made here, .venv too
-	rm -rf $(VENV) .gitconfig _docs _preview _proc build dist *.egg-info .coverage* .hypothesis .*_cache nbs/nbdev.yml
+	rm -rf $(VENV) .gitconfig _docs _preview _proc build dist *.egg-info .coverage* .hypothesis .*_cache nbs/nbdev.yml nbs/facts.yml
 
 release: $(VENV)/.dev  ## for maintainers: all checks, then tag the version, push it and upload it
 	git diff --exit-code --stat HEAD
