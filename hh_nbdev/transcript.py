@@ -5,12 +5,13 @@
 # %% ../nbs/02_transcript.ipynb #3855e881
 from __future__ import annotations
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 import orjson
 
 # %% auto #0
-__all__ = ['HUMAN', 'ASSISTANT', 'SKIP_REASONS', 'BAD_REASONS', 'ESCAPED', 'FLAGS', 'ROLE', 'BadRow', 'parse_row', 'read_line',
-           'parse_line', 'flags_of']
+__all__ = ['HUMAN', 'ASSISTANT', 'SKIP_REASONS', 'BAD_REASONS', 'Texts', 'LEADING_ROLE', 'ESCAPED', 'TOKEN', 'ROLES', 'ROLE',
+           'FLAGS', 'BadRow', 'parse_row', 'read_line', 'parse_line', 'Flag', 'flags_of']
 
 # %% ../nbs/02_transcript.ipynb #16fd4e15
 HUMAN, ASSISTANT = '\n\nHuman:', '\n\nAssistant:'  # what begins a turn
@@ -27,20 +28,26 @@ SKIP_REASONS = {  # in the order in which they are tried
 BAD_REASONS = {
     'not UTF-8': 'the line is not valid UTF-8',
     'not JSON': 'the line is not valid JSON',
-    'not an object': 'the line is JSON, but no object',
+    'not an object': 'the line is JSON, but not an object',
     'missing field': 'the object has no "chosen" or no "rejected"',
-    'extra field': 'the object has more in it than "chosen" and "rejected"',
-    'not a string': '"chosen" or "rejected" is no string',
+    'repeated field': 'the object has the same field twice',
+    'not a string': '"chosen" or "rejected" is not a string',
     'no human turn first': f'a transcript does not begin with {HUMAN!r}',
 }
 
 # %% ../nbs/02_transcript.ipynb #33acccbc
 class BadRow(ValueError):
-    "A row that is no transcript: which of `BAD_REASONS`, where, and what was found there"
+    """A row that is not a transcript: which of `BAD_REASONS`, where, and what was found there.
+
+    `load_hh` and `iter_hh` raise it, with the place of the row, unless `on_bad='skip'` is passed:
+
+        try: hh = load_hh()
+        except BadRow as error: print(error.file, error.line, error.reason)
+    """
     def __init__(self,
         reason:str,           # One of `BAD_REASONS`
         found:Any,            # What was found; shown shortened
-        field:str='',         # 'chosen' or 'rejected', where one of them is to blame
+        field:str='',         # The field to blame, such as 'chosen', if it is one
         file:Any='',          # The file, if there is one
         line:int | None=None  # The line in the file, counted from 0
     ):
@@ -48,84 +55,136 @@ class BadRow(ValueError):
         super().__init__(reason, found, field, file, line)
 
     def at(self,
-        file:Any,  # The file that the row stands in
+        file:Any,  # The file that the row is in
         line:int   # Its line, counted from 0
     )->BadRow:     # The same error, with its place
-        "Say where the row stands"
+        "Say where the row is"
         return BadRow(self.reason, self.found, self.field, file, line)
 
     def __str__(self)->str:
-        try: found = repr(self.found)
-        except RecursionError: found = f'a {type(self.found).__name__}, nested too deep to show'
-        if len(found) > 80: found = f'{found[:60]} … {found[-15:]}'
         where = [str(self.file)] if self.file else []
         if self.line is not None: where.append(f'line {self.line} (counted from 0)')
         if self.field: where.append(f'field {self.field!r}')
-        return (f'{", ".join(where) or "this row"}: {BAD_REASONS[self.reason]}; found {found}. '
-                'Mend the row; load_hh with on_bad="skip" counts it and goes on.')
+        return (f'{", ".join(where) or "this row"}: {BAD_REASONS[self.reason]}; found {_show(self.found)}. '
+                'Fix the row, or pass on_bad="skip" to count it and continue.')
+
+def _show(found:Any)->str:
+    "What was found, in at most 80 characters"
+    try: shown = repr(found)
+    except RecursionError: return f'a {type(found).__name__}, nested too deep to show'
+    return shown if len(shown) <= 80 else f'{shown[:60]} … {shown[-15:]}'
 
 # %% ../nbs/02_transcript.ipynb #50ad7796
+Texts: TypeAlias = tuple[str, str, str]  # instruction, chosen reply, rejected reply
+LEADING_ROLE = re.compile(r'\A\s*(?:Human|Assistant):')
+
 def parse_row(
-    chosen:str,      # The transcript that was preferred
-    rejected:str,    # The transcript that was not
-    trim:bool=True   # Strip white space at both ends of each text?
-)->tuple[str, str, str] | str:  # Instruction, chosen reply, rejected reply; or the reason, one of `SKIP_REASONS`
+    chosen:str,           # The transcript that was preferred
+    rejected:str,         # The transcript that was not
+    trim:bool=True,       # Strip white space at both ends of each text?
+    strip_role:bool=False # Remove a role word at the start of a reply?
+)->Texts | str:           # Instruction, chosen reply, rejected reply; or the reason, one of `SKIP_REASONS`
     "The pair in a row, or the reason why there is none; raises `BadRow`"
     for field, text in ('chosen', chosen), ('rejected', rejected):
         if not isinstance(text, str): raise BadRow('not a string', text, field)
         if not text.startswith(HUMAN): raise BadRow('no human turn first', text, field)
-    if chosen.find(HUMAN, 1) > 0 or rejected.find(HUMAN, 1) > 0: return 'multi-turn'  # found again after the first
-    c, r = chosen.split(ASSISTANT), rejected.split(ASSISTANT)
-    if len(c) == 1 or len(r) == 1: return 'no assistant message'
-    if len(c) > 2 or len(r) > 2: return 'several assistant messages'
-    if c[0] != r[0]: return 'prompts differ'
-    texts = c[0].removeprefix(HUMAN), c[1], r[1]
-    return (texts[0].strip(), texts[1].strip(), texts[2].strip()) if trim else texts
+    if chosen.find(HUMAN, 1) > 0 or rejected.find(HUMAN, 1) > 0: return 'multi-turn'
+    prompt, *replies = chosen.split(ASSISTANT)
+    other_prompt, *other_replies = rejected.split(ASSISTANT)
+    if not replies or not other_replies: return 'no assistant message'
+    if len(replies) > 1 or len(other_replies) > 1: return 'several assistant messages'
+    if prompt != other_prompt: return 'prompts differ'
+    instruction, good, bad = prompt.removeprefix(HUMAN), replies[0], other_replies[0]
+    if strip_role: good, bad = LEADING_ROLE.sub('', good), LEADING_ROLE.sub('', bad)
+    if trim: return instruction.strip(), good.strip(), bad.strip()
+    return instruction, good, bad
 
 # %% ../nbs/02_transcript.ipynb #ddb85f26
 def read_line(
-    line:bytes  # One line of a JSON-lines file
+    line:bytes       # One line of a JSON-lines file
 )->tuple[Any, Any]:  # The values of 'chosen' and 'rejected'
     "The two transcripts in a line of bytes; raises `BadRow`"
     try: row = orjson.loads(line)
-    except orjson.JSONDecodeError as e:
-        try: text = line.decode()
-        except UnicodeDecodeError as u: raise BadRow('not UTF-8', line[max(0, u.start-10):u.start+10]) from None
-        raise BadRow('not JSON', f'{e.msg}: {text}') from None
-    try: chosen, rejected = row['chosen'], row['rejected']
+    except orjson.JSONDecodeError as error: raise _why_not_json(line, error) from None
+    try: return row['chosen'], row['rejected']
     except TypeError: raise BadRow('not an object', row) from None
-    except KeyError as e: raise BadRow('missing field', sorted(row), e.args[0]) from None
-    if len(row) > 2: raise BadRow('extra field', sorted(row))
-    return chosen, rejected
+    except KeyError as error: raise BadRow('missing field', sorted(row), error.args[0]) from None
+
+def _why_not_json(line:bytes, error:orjson.JSONDecodeError)->BadRow:
+    "orjson says 'not JSON' of a line that is not UTF-8, too"
+    try: text = line.decode()
+    except UnicodeDecodeError as e: return BadRow('not UTF-8', line[max(0, e.start-10):e.start+10])
+    return BadRow('not JSON', f'{error.msg}: {text}')
 
 # %% ../nbs/02_transcript.ipynb #6bbf7202
 ESCAPED = re.compile(rb'\\.')
 
 def parse_line(
-    line:bytes,     # One line of a JSON-lines file
-    trim:bool=True  # Strip white space at both ends of each text?
-)->tuple[str, str, str] | str:  # Instruction, chosen reply, rejected reply; or the reason, one of `SKIP_REASONS`
+    line:bytes,           # One line of a JSON-lines file
+    trim:bool=True,       # Strip white space at both ends of each text?
+    strip_role:bool=False # Remove a role word at the start of a reply?
+)->Texts | str:           # Instruction, chosen reply, rejected reply; or the reason, one of `SKIP_REASONS`
     "The pair in a line of bytes, or the reason why there is none; raises `BadRow`"
     chosen, rejected = read_line(line)
-    got = parse_row(chosen, rejected, trim)
-    if not isinstance(got, str) and line.count(b'"') != 8 != ESCAPED.sub(b'', line).count(b'"'): raise BadRow('extra field', line)  # one twice
+    got = parse_row(chosen, rejected, trim, strip_role)
+    if isinstance(got, tuple) and not _has_8_quotes(line) and (name := _repeated_field(line)):
+        raise BadRow('repeated field', line, name)
     return got
 
-# %% ../nbs/02_transcript.ipynb #266df337
-FLAGS = {
-    'empty': 'the instruction or a reply is empty, or nothing but white space',
-    'identical': 'both replies are the same, white space at the ends aside',
-    'run-on': 'a reply holds a role word: the model went on to write the next turn itself',
-}
+def _has_8_quotes(line:bytes)->bool:
+    return line.count(b'"') == 8 or ESCAPED.sub(b'', line).count(b'"') == 8
 
+# %% ../nbs/02_transcript.ipynb #69ee5a5e
+TOKEN = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")\s*(:?)|[{}\[\]]')  # a string and the colon after it, or a bracket
+
+def _repeated_field(
+    line:bytes  # A JSON object
+)->str:         # '' if there is none
+    "The first field that an object has twice; fields of objects inside it are not looked at"
+    depth, seen = 0, set[str]()
+    for token in TOKEN.finditer(line):
+        if token[0] in (b'{', b'['): depth += 1
+        elif token[0] in (b'}', b']'): depth -= 1
+        elif depth == 1 and token[2]:
+            name = orjson.loads(token[1])
+            if name in seen: return str(name)
+            seen.add(name)
+    return ''
+
+# %% ../nbs/02_transcript.ipynb #266df337
+class Flag(NamedTuple):
+    "What a flag means, and the test for it"
+    meaning: str
+    holds: Callable[[str, str, str], bool]
+
+ROLES = ('Human:', 'Assistant:')
 ROLE = re.compile(r'\b(?:Human|Assistant):')
+
+def _is_empty(instruction:str, chosen:str, rejected:str)->bool: return not (instruction and chosen and rejected)
+
+def _is_identical(instruction:str, chosen:str, rejected:str)->bool: return chosen == rejected
+
+def _begins_with_role(instruction:str, chosen:str, rejected:str)->bool: return chosen.startswith(ROLES) or rejected.startswith(ROLES)
+
+def _runs_on(instruction:str, chosen:str, rejected:str)->bool: return _has_later_role(chosen) or _has_later_role(rejected)
+
+def _has_later_role(reply:str)->bool:
+    if 'Human:' not in reply and 'Assistant:' not in reply: return False  # much quicker than the pattern
+    return ROLE.search(reply, 1) is not None
+
+# %% ../nbs/02_transcript.ipynb #2a9e8b96
+FLAGS = {
+    'empty': Flag('the instruction or a reply is empty, or nothing but white space', _is_empty),
+    'identical': Flag('both replies are the same, apart from white space at the ends', _is_identical),
+    'leading-role': Flag('a reply begins with a role word, which strip_role=True removes', _begins_with_role),
+    'run-on': Flag('a reply has a role word after its beginning: the model may have written the next turn as well', _runs_on),
+}
 
 def flags_of(
     instruction:str,  # The human message
     chosen:str,       # The reply that was preferred
     rejected:str      # The reply that was not
-)->tuple[str, ...]:   # Those of `FLAGS` that hold, in their order
+)->tuple[str, ...]:   # The names of those `FLAGS` that hold, in their order
     "What to know of a pair before training on it"
-    chosen, rejected = chosen.strip(), rejected.strip()
-    holds = (not (instruction.strip() and chosen and rejected), chosen == rejected, bool(ROLE.search(chosen) or ROLE.search(rejected)))
-    return tuple(flag for flag, o in zip(FLAGS, holds) if o)
+    texts = instruction.strip(), chosen.strip(), rejected.strip()
+    return tuple(name for name, flag in FLAGS.items() if flag.holds(*texts))
