@@ -131,7 +131,7 @@ def hh_export(
     file:Path,            # The file to write
     format:str='jsonl',   # jsonl, parquet, trl or trl-chat
     force:bool=False,     # Replace a file that is there?
-    exclude:str='',       # Flags of pairs to leave out, such as empty,identical,run-on
+    exclude:str='',       # Flags of pairs to leave out, such as empty,identical,leading-role,run-on
     kind:str | None=None, # Only this kind: helpful or harmless
     split:str='train',    # train or test
     source:str | None=None, # Only this collection, such as helpful-base

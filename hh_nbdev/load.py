@@ -7,27 +7,34 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from io import BufferedReader, RawIOBase
+from operator import attrgetter, index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 from isal import igzip_threaded
 from isal.igzip_lib import IsalError
 from .basics import Tabular, draw, shorten
 from .files import OFFICIAL, SOURCES, BadFile, DataFile, DataNotFound, Split, find_files, kind_of
-from .transcript import BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, flags_of, parse_line, parse_row, read_line
+from .transcript import BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, Texts, flags_of, line_parser, parse_row, read_line
 
 # %% auto #0
-__all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'Unzip', 'read_lines', 'check_start', 'FileReport', 'Report', 'HH', 'read_pairs',
-           'iter_hh', 'load_hh', 'load_or_none', 'data_here', 'read_rows', 'parse_batch', 'iter_rows', 'tally']
+__all__ = ['COLUMNS', 'OTHER_FILES', 'GZIP', 'MAX_LINE', 'Row', 'Got', 'Pair', 'read_lines', 'FileReport', 'Report', 'Column',
+           'HH', 'iter_hh', 'load_hh', 'load_or_none', 'data_here', 'read_rows', 'parse_batch', 'iter_rows', 'tally']
 
 # %% ../nbs/03_load.ipynb #4b82cf7b
 if TYPE_CHECKING: from hh_nbdev.train import Template  # for the signatures below; train itself imports this module
 
 # %% ../nbs/03_load.ipynb #587bede0
 class Pair(NamedTuple):
-    "An instruction, the reply that was preferred, the one that was not, and the row they stand in"
+    """An instruction, the reply that was preferred, the one that was not, and the row they are from.
+
+        pair = load_hh('sample')[0]
+        pair.instruction, pair.chosen, pair.rejected
+        pair.id, pair.kind, pair.flags
+    """
     instruction: str
     chosen: str
     rejected: str
@@ -42,30 +49,31 @@ class Pair(NamedTuple):
 
     @property
     def id(self)->str:
-        "The row's address, such as 'helpful-base/test:0'"
+        "The address of the row, such as 'helpful-base/test:0'"
         return f'{self.source}/{self.split}:{self.line}'
 
     @property
     def flags(self)->tuple[str, ...]:
-        "Those of `FLAGS` that hold"
+        "The names of those `FLAGS` that hold"
         return flags_of(self.instruction, self.chosen, self.rejected)
 
     @property
     def conversation(self)->str:
-        "What pairs of one conversation share: the first human message, letter case and runs of white space aside"
+        "What pairs of one conversation share: the first human message, apart from letter case and runs of white space"
         return ' '.join(self.instruction.casefold().split())
 
     def to_dict(self)->dict[str, Any]:
         "The pair as a plain dict, with one key for each of `COLUMNS`"
-        return {o: getattr(self, o) for o in COLUMNS}
+        return {name: getattr(self, name) for name in COLUMNS}
 
     def __repr__(self)->str:
-        return f'Pair({self.id}: {shorten(self.instruction)} | chosen {shorten(self.chosen)} | rejected {shorten(self.rejected)})'
+        texts = f'{shorten(self.instruction)} | chosen {shorten(self.chosen)} | rejected {shorten(self.rejected)}'
+        return f'Pair({self.id}: {texts})'
 
 COLUMNS = (*Pair._fields, 'kind', 'id', 'flags')
 
 # %% ../nbs/03_load.ipynb #5ee5a7e0
-class Unzip(RawIOBase):
+class _Unzip(RawIOBase):
     "A gzipped file, unzipped ahead in a thread, up to its true end"
     def __init__(self,
         unzipped:Any  # isal's reader, without its buffer
@@ -73,166 +81,331 @@ class Unzip(RawIOBase):
 
     def readable(self)->bool: return True
 
-    def readinto(self, b:Any)->int:
-        n:int = self.unzipped.readinto(b)
+    def readinto(self, buffer:Any)->int:
+        n:int = self.unzipped.readinto(buffer)
         if n or self.unzipped.eof: return n
-        raise RuntimeError(f'{self.unzipped.raw.name}: the thread that began to read this has ended, or was left behind by a fork. Begin anew.')
+        raise RuntimeError(f'{self.unzipped.raw.name}: the thread that began to read this file has ended, or was left behind '
+                           'by a fork. Start the iteration again.')
 
     def close(self)->None:
         self.unzipped.close()
         super().close()
 
+def _open_unzipped(path:Path, raw:BufferedReader)->BufferedReader:
+    "An open file as a stream of its text; `raw` itself if it is not gzipped"
+    if path.suffix != '.gz': return raw
+    return BufferedReader(_Unzip(igzip_threaded.open(raw).detach()), 1 << 16)
+
 # %% ../nbs/03_load.ipynb #3950c0ac
+OTHER_FILES = {  # how a file begins that is not JSON lines: what it is, and what to do
+    b'': ('is empty', 'Fetch it again'),
+    b'version https://git-lfs': ('is a git-LFS pointer, not the data', 'Run `git lfs pull` in that folder'),
+    b'<': ('is a web page, not the data', 'Fetch it again, and look at what the server says'),
+    b'PAR1': ('is a Parquet file', 'Fetch the .jsonl.gz file, or read this one with pandas or datasets'),
+    b'PK\x03\x04': ('is a zip archive', 'Unpack it'),
+    b'\x28\xb5\x2f\xfd': ('is compressed with zstd', 'Decompress it, or compress it with gzip'),
+    b'\xfd7zXZ': ('is compressed with xz', 'Decompress it, or compress it with gzip'),
+    b'BZh': ('is compressed with bzip2', 'Decompress it, or compress it with gzip'),
+    b'\xff\xfe': ('is UTF-16 text', 'Convert it to UTF-8'),
+    b'\xfe\xff': ('is UTF-16 text', 'Convert it to UTF-8'),
+    b'{\x00': ('is UTF-16 text', 'Convert it to UTF-8'),
+    b'\x00{': ('is UTF-16 text', 'Convert it to UTF-8'),
+}
+GZIP = b'\x1f\x8b'
+
+def _what_else(
+    start:bytes  # The first bytes of a file, or of what was unzipped from it
+)->str:          # '' if it may be JSON lines
+    "What a file is instead of JSON lines, and what to do"
+    if start[257:262] == b'ustar': return 'is a tar archive. Unpack it'
+    for begins, (what, advice) in OTHER_FILES.items():
+        if start == begins or (begins and start.lstrip().startswith(begins)): return f'{what}. {advice}'
+    return ''
+
+def _check_start(
+    path:Path,   # The file
+    start:bytes  # Its first bytes
+)->None:
+    "Raise `BadFile` unless a file may be what its name says"
+    gzipped, named = start.startswith(GZIP), path.suffix == '.gz'
+    problem = '' if gzipped else _what_else(start)
+    if not problem and gzipped and not named: problem = 'is gzipped but not named .gz. Rename it'
+    if not problem and named and not gzipped:
+        problem = f'is named .gz but not gzipped: it begins with {start[:20]!r}. Rename it if it is plain text, or fetch it again'
+    if problem: raise BadFile(f'{path} {problem}.')
+
+def _check_unzipped(
+    path:Path,   # The file
+    start:bytes  # The first bytes of its text
+)->None:
+    "Raise `BadFile` unless what was unzipped may be JSON lines"
+    if start.startswith(GZIP): raise BadFile(f'{path} is gzipped twice. Unzip it once.')
+    problem = _what_else(start) if start else ''
+    if problem: raise BadFile(f'{path}, unzipped, {problem}.')
+
+# %% ../nbs/03_load.ipynb #f3979565
 MAX_LINE = 4 << 20  # bytes; the longest line of the test files is 200 times shorter
 
 def read_lines(
     path:Path        # A `.jsonl` or `.jsonl.gz` file
 )->Iterator[bytes]:  # Its lines, with their ends
     "The lines of a file, in bounded memory; raises `BadFile`"
-    check_start(path)
     n = -1
     with open(path, 'rb') as raw:
+        _check_start(path, raw.peek(512)[:512])
         before = os.fstat(raw.fileno())
         try:
-            with BufferedReader(Unzip(igzip_threaded.open(raw).detach()), 1 << 16) if path.suffix == '.gz' else raw as f:
-                for n, line in enumerate(iter(partial(f.readline, MAX_LINE), b'')):
-                    if len(line) == MAX_LINE: raise BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is no HH file.')
-                    yield line if n else line.removeprefix(b'\xef\xbb\xbf')  # a byte order mark is no part of the first row
+            with _open_unzipped(path, raw) as text:
+                if text is not raw: _check_unzipped(path, text.peek(512)[:512])
+                for n, line in enumerate(iter(partial(text.readline, MAX_LINE), b'')):
+                    if len(line) == MAX_LINE: raise _too_long(path, n)
+                    yield line if n else line.removeprefix(b'\xef\xbb\xbf')  # a byte order mark is not part of the first row
                 after = os.fstat(raw.fileno())
         except (EOFError, OSError, IsalError) as e:  # type: ignore[misc]  # its stub calls IsalError an object
             raise BadFile(f'{path}, after {n+1:,} lines: cannot unzip: {e}. The file is damaged; fetch it again.') from e
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise BadFile(f'{path} changed while it was read. Load again once it is complete.')
+        raise BadFile(f'{path} changed while it was read. Load it again once it is complete.')
 
-# %% ../nbs/03_load.ipynb #f3979565
-def check_start(
-    path:Path  # A `.jsonl` or `.jsonl.gz` file
-)->None:
-    "Raise `BadFile` if the first bytes show that this is something else"
-    with open(path, 'rb') as f: start = f.read(100)
-    gzipped, named = start.startswith(b'\x1f\x8b'), path.suffix == '.gz'
-    problem = ('is empty. Fetch it again' if not start else
-        'is a git-LFS pointer, not the data. Run `git lfs pull` in that folder' if start.startswith(b'version https://git-lfs') else
-        'is a web page, not the data. Fetch it again, and look at what the server says' if start.lstrip()[:1] == b'<' else
-        'is gzipped but not named .gz. Rename it' if gzipped and not named else
-        f'is named .gz but not gzipped: it begins with {start[:20]!r}. Rename it if it is plain text, or fetch it again' if named and not gzipped else '')
-    if problem: raise BadFile(f'{path} {problem}.')
+def _too_long(path:Path, n:int)->BadFile:
+    return BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is not an HH file.')
 
 # %% ../nbs/03_load.ipynb #9b55acc2
 @dataclass
 class FileReport:
     "What became of the rows of one file"
     file: DataFile
-    read: int = 0   # Rows; blank lines are none
+    read: int = 0   # Rows; blank lines do not count
     kept: int = 0   # Pairs
     skipped: Counter[str] = field(default_factory=Counter)  # Rows by reason
 
     @property
+    def name(self)->str:
+        "Such as 'helpful-base/test'"
+        return f'{self.file.source}/{self.file.split}'
+
+    @property
     def status(self)->str:
         "'official', 'sample' (ours, shipped with the package) or 'unknown'"
-        return 'official' if self.file.official else 'sample' if self.file.origin == 'sample' else 'unknown'
+        if self.file.official: return 'official'
+        return 'sample' if self.file.origin == 'sample' else 'unknown'
 
     def check(self)->None:
         "Raise unless every row is accounted for"
         lost = self.read - self.kept - sum(self.skipped.values())
-        def bug(what:str)->RuntimeError: return RuntimeError(f'{self.file.path}: {what}. This is a bug in hh_nbdev: please report it.')
-        if lost: raise bug(f'{lost} of {self.read} rows unaccounted for')
-        if not self.read: raise BadFile(f'{self.file.path} holds no rows. Fetch it again.')
+        if lost: raise self._bug(f'{lost} of {self.read} rows unaccounted for')
         known = OFFICIAL[self.file.source, self.file.split].rows
-        if self.file.official and self.read != known: raise bug(f'read {self.read} rows of {known}')
+        if self.file.official and self.read != known: raise self._bug(f'read {self.read} rows of {known}')
+        if not self.read: raise BadFile(f'{self.file.path} holds no rows. Fetch it again.')
+        bad = [f'{self.skipped[reason]:,} {reason}' for reason in BAD_REASONS if self.skipped[reason]]
+        if sum(self.skipped[reason] for reason in BAD_REASONS) == self.read:
+            raise BadFile(f'{self.file.path}: all {self.read:,} rows are bad ({", ".join(bad)}). This is not an HH file. '
+                          'Load it without on_bad="skip" to see what the first row holds.')
+
+    def _bug(self, what:str)->RuntimeError:
+        return RuntimeError(f'{self.file.path}: {what}. This is a bug in hh_nbdev: please report it.')
 
 # %% ../nbs/03_load.ipynb #e23dca6c
 class Report(Tabular, list[FileReport]):
-    "What became of every row: one `FileReport` a file, and the sums"
+    """What became of every row: one `FileReport` a file, and the sums.
+
+    `load_hh` fills it. The report of a part (a slice, a sample, one side of a split) is that of the whole load,
+    with one more column that says how many of its pairs are in the part.
+
+        hh = load_hh('sample')
+        hh.report               # shown as a table
+        hh.report.read          # rows read: all of them are either kept or skipped
+        hh.report.skipped       # how many rows for which reason
+    """
+    def __init__(self,
+        files:Iterable[FileReport]=(),   # What became of the rows of each file
+        here:Counter[str] | None=None    # Pairs of a collection by file, such as 'helpful-base/test'; None if it is not about one
+    ):
+        super().__init__(files)
+        self.here = here
+
     @property
     def read(self)->int:
         "Rows read"
-        return sum(o.read for o in self)
+        return sum(file.read for file in self)
 
     @property
     def kept(self)->int:
         "Pairs kept"
-        return sum(o.kept for o in self)
+        return sum(file.kept for file in self)
 
     @property
     def skipped(self)->Counter[str]:
         "Rows skipped, by reason"
-        return sum((o.skipped for o in self), Counter())
+        return sum((file.skipped for file in self), Counter())
+
+    @property
+    def partial(self)->bool:
+        "Is it about a part of the pairs that were loaded, or about pairs from elsewhere?"
+        kept = Counter[str]()
+        for file in self: kept[file.name] += file.kept
+        return self.here is not None and self.here != kept
 
     def table(self)->list[list[str]]:
         "The report as rows of text: a heading, the files, the sums"
-        reasons = sorted(self.skipped, key=[*SKIP_REASONS, *BAD_REASONS, *FLAGS].index)
-        def cells(name:str, o:FileReport | Report)->list[str]: return [name, *(f'{n:,}' for n in (o.read, o.kept, *(o.skipped[r] for r in reasons)))]
-        files = [cells(f'{o.file.source}/{o.file.split}', o) + [o.status] for o in self]
-        return [['file', 'rows', 'pairs', *reasons, 'file is'], *files, [*cells('all', self), '']]
+        reasons = [reason for reason in (*SKIP_REASONS, *BAD_REASONS, *FLAGS) if self.skipped[reason]]
+        rows = [['file', 'rows', 'pairs', *reasons, 'file is']]
+        for file in self: rows.append([file.name, *_counts(file, reasons), file.status])
+        rows.append(['all', *_counts(self, reasons), ''])
+        return _with_pairs_here(rows, self.here) if self.here is not None and self.partial else rows
+
+# %% ../nbs/03_load.ipynb #7d72b3b0
+def _counts(report:FileReport | Report, reasons:list[str])->list[str]:
+    return [f'{n:,}' for n in (report.read, report.kept, *(report.skipped[reason] for reason in reasons))]
+
+def _with_pairs_here(
+    rows:list[list[str]],  # The table of a load
+    here:Counter[str]      # Pairs by file
+)->list[list[str]]:        # The table with one more column, and a row for each file that was not read
+    "How many pairs of each file are in a part"
+    head, *files, total = rows
+    names = [row[0] for row in files]
+    unread = [[name, *['–'] * (len(head) - 2), 'not read here'] for name in here if name not in names]
+    if not files: total = ['all', *['–'] * (len(head) - 2), '']
+    body = [row + [f'{here[row[0]]:,}'] for row in files + unread]
+    return [head + ['pairs here'], *body, total + [f'{here.total():,}']]
+
+# %% ../nbs/03_load.ipynb #e383e12c
+class Column(Sequence[Any]):
+    "One column of an `HH`, as a view"
+    def __init__(self,
+        pairs:tuple[Pair, ...], # The pairs
+        name:str                # One of `COLUMNS`
+    ):
+        if name not in COLUMNS: raise KeyError(f'no column {name!r}; there are {", ".join(COLUMNS)}')
+        self.pairs, self.name = pairs, name
+
+    def __len__(self)->int: return len(self.pairs)
+    def __iter__(self)->Iterator[Any]: return map(attrgetter(self.name), self.pairs)
+
+    @overload
+    def __getitem__(self, i:int)->Any: ...
+    @overload
+    def __getitem__(self, i:slice)->Column: ...
+    def __getitem__(self, i:int | slice)->Any:
+        if isinstance(i, slice): return Column(self.pairs[i], self.name)
+        return getattr(self.pairs[i], self.name)
+
+    def __eq__(self, other:object)->bool:
+        if isinstance(other, str) or not isinstance(other, Sequence): return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other))
+
+    def __repr__(self)->str:
+        shown = [repr(value) for value in self[:10]]
+        if len(self) > 10: shown.append(f'… {len(self):,} values')
+        return f'[{", ".join(shown)}]'
 
 # %% ../nbs/03_load.ipynb #2f81f2b7
 class HH(Sequence[Pair]):
-    "A sequence of `Pair`s, and the `Report` of the load that they came from"
+    """A sequence of `Pair`s, and the `Report` of the load that they came from.
+
+    `load_hh` makes one. It is indexed like a list, and a part of it is an `HH` again:
+
+        hh = load_hh('sample')
+        hh[0], hh[:10], hh[[3, 1]]                 # a pair; the first ten; two by position
+        hh['chosen']                               # a column; there are `COLUMNS`
+        hh.helpful, hh.harmless, hh.filter(lambda pair: not pair.flags)
+        train, val = hh.split(val=10)              # no conversation is on both sides
+        hh.report                                  # what became of every row
+    """
     def __init__(self,
         pairs:Iterable[Pair]=(),  # The pairs, in order
-        report:Report | None=None # What became of every row; a part keeps the report of the whole
+        report:Report | None=None # What became of every row of the load; a part gets the report of the whole
     ):
-        self.pairs, self.report = tuple(pairs), Report() if report is None else report
+        self.pairs, self._loaded = tuple(pairs), Report() if report is None else report
 
     def __len__(self)->int: return len(self.pairs)
     def __iter__(self)->Iterator[Pair]: return iter(self.pairs)
     def __eq__(self, other:object)->bool: return isinstance(other, HH) and self.pairs == other.pairs
     def __hash__(self)->int: return hash(self.pairs)
+    def __reduce__(self)->tuple[Any, ...]: return HH, (self.pairs, self._loaded)
 
     @overload
     def __getitem__(self, i:int)->Pair: ...
     @overload
-    def __getitem__(self, i:slice)->HH: ...
+    def __getitem__(self, i:str)->Column: ...
     @overload
-    def __getitem__(self, i:str)->list[Any]: ...
-    def __getitem__(self, i:int | slice | str)->Pair | HH | list[Any]:
-        if isinstance(i, slice): return HH(self.pairs[i], self.report)
-        if not isinstance(i, str): return self.pairs[i]
-        if i not in COLUMNS: raise KeyError(f'no column {i!r}; there are {", ".join(COLUMNS)}')
-        return [getattr(o, i) for o in self.pairs]
+    def __getitem__(self, i:slice | Iterable[int])->HH: ...
+    def __getitem__(self, i:int | str | slice | Iterable[int])->Pair | Column | HH:
+        if hasattr(i, 'tolist'): i = i.tolist()  # an array, a tensor, or one number of them
+        if isinstance(i, str): return Column(self.pairs, i)
+        if isinstance(i, slice): return HH(self.pairs[i], self._loaded)
+        if isinstance(i, Iterable): return HH([self.pairs[n] for n in _positions(i, len(self))], self._loaded)
+        return self.pairs[i]
 
-    def __reduce__(self)->tuple[Any, ...]: return HH, (self.pairs, self.report)
+    def __add__(self, other:HH)->HH:
+        if not isinstance(other, HH): return NotImplemented
+        new = [file for file in other._loaded if file not in self._loaded]
+        return HH(self.pairs + other.pairs, Report([*self._loaded, *new]))
+
+    def _ipython_key_completions_(self)->list[str]: return list(COLUMNS)
 
     def __repr__(self)->str:
-        counts = ', '.join(f'{n:,} {o}' for o, n in Counter(self['source']).items())
-        return '\n'.join([f'{len(self):,} pairs' + f' ({counts})' * bool(self), *map(repr, self[:10]), *['…'] * (len(self) > 10)])
+        counts = ', '.join(f'{n:,} {source}' for source, n in self.counts.items())
+        lines = [f'{len(self):,} pairs ({counts})' if self else '0 pairs', *map(repr, self[:10])]
+        if len(self) > 10: lines.append('…')
+        return '\n'.join(lines)
+
+    @cached_property
+    def report(self)->Report:
+        "What became of every row of the load that these pairs came from"
+        return Report(self._loaded, Counter(f'{pair.source}/{pair.split}' for pair in self.pairs))
+
+    @property
+    def counts(self)->Counter[str]:
+        "How many pairs of each collection"
+        return Counter(self['source'])
 
     def filter(self,
         keep:Callable[[Pair], Any]  # True for a pair that stays
     )->HH:  # The pairs that stay
         "The part for which `keep` holds"
-        return HH(filter(keep, self.pairs), self.report)
+        return HH(filter(keep, self.pairs), self._loaded)
 
     @cached_property
     def helpful(self)->HH:
         "The helpful pairs"
-        return self.filter(lambda o: o.kind == 'helpful')
+        return self.filter(lambda pair: pair.kind == 'helpful')
 
     @cached_property
     def harmless(self)->HH:
         "The harmless pairs"
-        return self.filter(lambda o: o.kind == 'harmless')
+        return self.filter(lambda pair: pair.kind == 'harmless')
 
     def sample(self,
         n:int,     # How many
         seed:int=0 # The same data, `n` and seed give the same pairs on every machine
     )->HH:         # `n` different pairs, in random order
         "Draw pairs without replacement"
-        return HH((self.pairs[i] for i in draw(n, len(self), seed)), self.report)
+        return self[draw(n, len(self), seed)]
+
+    def shuffle(self,
+        seed:int=0 # The same data and seed give the same order on every machine
+    )->HH:         # All pairs, in random order
+        "Put the pairs in random order"
+        return self.sample(len(self), seed)
+
+    @cached_property
+    def _places(self)->dict[str, int]:
+        places = dict[str, int]()
+        for n, pair in enumerate(self.pairs): places.setdefault(pair.id, n)
+        return places
 
     def find(self,
         id:str # Such as 'helpful-base/test:0'
     )->Pair:   # The pair of that row
         "The pair with an id; raises `KeyError` if it is not among these"
-        name, _, line = id.rpartition(':')
-        for o in self.pairs:
-            if str(o.line) == line and f'{o.source}/{o.split}' == name: return o
-        raise KeyError(f'no pair {id!r} here: the row may be no pair, or in another split or part')
+        if id not in self._places:
+            raise KeyError(f'no pair {id!r} here: that row may have been skipped, or belong to another split or part')
+        return self.pairs[self._places[id]]
 
     def to_list(self)->list[dict[str, Any]]:
         "The pairs as plain dicts"
-        return [o.to_dict() for o in self.pairs]
+        return [pair.to_dict() for pair in self.pairs]
 
     if TYPE_CHECKING:  # added by the modules `look` and `train`, which describe them: see the table below
         def _repr_html_(self)->str: ...
@@ -252,32 +425,73 @@ class HH(Sequence[Pair]):
         @classmethod
         def from_parquet(cls, path:str | Path)->HH: ...
 
+# %% ../nbs/03_load.ipynb #2ed4d382
+def _positions(
+    which:Iterable[Any],  # Positions, or a mask: True or False for each of `n`
+    n:int                 # How many there are
+)->list[int]:             # Positions
+    "Positions or a mask as positions"
+    items = list(which)
+    if not any(isinstance(item, bool) for item in items): return [index(item) for item in items]
+    if len(items) != n: raise IndexError(f'a mask needs one value for each of the {n:,} pairs; this has {len(items):,}')
+    if not all(isinstance(item, bool) for item in items): raise IndexError('a mask holds nothing but True and False')
+    return [i for i, keep in enumerate(items) if keep]
+
 # %% ../nbs/03_load.ipynb #85e66fee
-def read_pairs(
-    file:DataFile,            # The file
-    count:FileReport,         # Counts, kept as we go
-    trim:bool=True,           # Strip white space at both ends of each text?
-    on_bad:str='error',       # A row that is no transcript: 'error', or 'skip' to count it
-    exclude:Collection[str]=()# Leave out pairs with any of these `FLAGS`, and count them
-)->Iterator[Pair]:            # The file's pairs, in order
-    "The pairs of one file, one at a time"
-    for n, line in enumerate(read_lines(file.path)):
-        if line.isspace(): continue
+Row = TypeVar('Row')
+Got = TypeVar('Got')
+
+def _parse_rows(
+    rows:Iterable[tuple[int, Row]],  # Rows with their numbers
+    parse:Callable[[Row], Got],      # What to do with a row; may raise `BadRow`
+    file:Any,                        # Where the rows are, for the error
+    on_bad:str                       # 'error', or 'skip' to give the reason instead
+)->Iterator[tuple[int, Got | str]]:  # What became of each row, with its number
+    "Parse rows one after the other; raises `BadRow` with the place of the row"
+    for n, row in rows:
+        try: got:Got | str = parse(row)
+        except BadRow as error:
+            if on_bad == 'error': raise error.at(file, n) from None
+            got = error.reason
+        yield n, got
+
+def _parse_file(
+    file:DataFile,               # The file
+    parse:Callable[[bytes], Got],# What to do with a line
+    on_bad:str                   # 'error' or 'skip'
+)->Iterator[tuple[int, Got | str]]:  # What became of each row, with its line
+    "The same for the lines of a file. Blank lines count as lines, not as rows"
+    rows = ((n, line) for n, line in enumerate(read_lines(file.path)) if not line.isspace())
+    with closing(rows): yield from _parse_rows(rows, parse, file.path, on_bad)  # an error, too, closes the file at once
+
+def _check_on_bad(on_bad:str)->None:
+    if on_bad not in ('error', 'skip'): raise ValueError(f"on_bad is 'error' or 'skip', not {on_bad!r}")
+
+# %% ../nbs/03_load.ipynb #411563fc
+def _pairs_of(
+    file:DataFile,               # The file
+    count:FileReport,            # Counts, kept as we go
+    parse:Callable[[bytes], Texts | str], # What `line_parser` gives
+    on_bad:str,                  # 'error' or 'skip'
+    exclude:Collection[str]      # Leave out pairs with any of these `FLAGS`, and count them
+)->Iterator[Pair]:               # The pairs of the file, in order
+    "The pairs of one file, one at a time; every row is counted"
+    skipped = count.skipped
+    for n, got in _parse_file(file, parse, on_bad):
         count.read += 1
-        try: got = parse_line(line, trim)
-        except BadRow as e:
-            if on_bad == 'error': raise e.at(file.path, n) from None
-            got = e.reason
-        if not isinstance(got, str):
-            pair = Pair(*got, file.source, file.split, n)
-            flag = next((o for o in pair.flags if o in exclude), None) if exclude else None
-            if flag is None:
-                count.kept += 1
-                yield pair
-                continue
-            got = flag
-        count.skipped[got] += 1
+        if isinstance(got, str):
+            skipped[got] += 1
+            continue
+        pair = Pair(*got, file.source, file.split, n)
+        flag = _first_flag(pair, exclude) if exclude else ''
+        if flag: skipped[flag] += 1
+        else:
+            count.kept += 1
+            yield pair
     count.check()
+
+def _first_flag(pair:Pair, among:Collection[str])->str:
+    return next((flag for flag in pair.flags if flag in among), '')
 
 # %% ../nbs/03_load.ipynb #c21f3570
 def iter_hh(
@@ -285,18 +499,32 @@ def iter_hh(
     split:Split='train',            # 'train' or 'test'
     sources:Iterable[str]=SOURCES,  # Collections to read; their order is always that of `SOURCES`
     trim:bool=True,                 # Strip white space at both ends of each text?
-    on_bad:Literal['error', 'skip']='error', # A row that is no transcript is an error, or is counted and skipped
-    exclude:Collection[str]=(),     # Leave out pairs with any of these `FLAGS`, and count them
+    on_bad:Literal['error', 'skip']='error', # A row that is not a transcript is an error, or is counted and skipped
+    exclude:Iterable[str]=(),       # Leave out pairs with any of these `FLAGS`, and count them
     download:bool=True,             # May the files be downloaded?
-    report:Report | None=None       # Filled as the files are read
+    report:Report | None=None,      # Filled as the files are read
+    strip_role:bool=False           # Remove a role word ("Human:", "Assistant:") at the start of a reply?
 )->Iterator[Pair]:                  # Pairs, by source, then by line
-    "The pairs of HH one at a time, in little memory"
-    if on_bad not in ('error', 'skip'): raise ValueError(f"on_bad is 'error' or 'skip', not {on_bad!r}")
-    if isinstance(exclude, str) or set(exclude := [*exclude]) - set(FLAGS): raise ValueError(f'exclude is some of {tuple(FLAGS)}, not {exclude!r}')
+    """The pairs of HH one at a time, in little memory. Raises what `load_hh` raises.
+
+        report = Report()
+        for pair in iter_hh('sample', report=report): ...
+        report                     # complete once the iteration has ended
+    """
+    _check_on_bad(on_bad)
+    exclude = _check_exclude(exclude)
     report = Report() if report is None else report
+    parse = line_parser(trim, strip_role)
     for file in find_files(path, split, sources, download):
         report.append(FileReport(file))
-        yield from read_pairs(file, report[-1], trim, on_bad, exclude)
+        yield from _pairs_of(file, report[-1], parse, on_bad, exclude)
+
+def _check_exclude(exclude:Iterable[str])->list[str]:
+    "Flags as a list: an iterator would be used up by the check"
+    flags = [] if isinstance(exclude, str) else list(exclude)
+    if isinstance(exclude, str) or set(flags) - set(FLAGS):
+        raise ValueError(f'exclude is some of {tuple(FLAGS)}, as a list, not {exclude if isinstance(exclude, str) else flags!r}')
+    return flags
 
 # %% ../nbs/03_load.ipynb #37905da8
 def load_hh(
@@ -304,13 +532,23 @@ def load_hh(
     split:Split='train',            # 'train' or 'test'
     sources:Iterable[str]=SOURCES,  # Collections to read; their order is always that of `SOURCES`
     trim:bool=True,                 # Strip white space at both ends of each text?
-    on_bad:Literal['error', 'skip']='error', # A row that is no transcript is an error, or is counted and skipped
-    exclude:Collection[str]=(),     # Leave out pairs with any of these `FLAGS`, and count them
-    download:bool=True              # May the files be downloaded?
+    on_bad:Literal['error', 'skip']='error', # A row that is not a transcript is an error, or is counted and skipped
+    exclude:Iterable[str]=(),       # Leave out pairs with any of these `FLAGS`, and count them
+    download:bool=True,             # May the files be downloaded?
+    strip_role:bool=False           # Remove a role word ("Human:", "Assistant:") at the start of a reply?
 )->HH:                              # All pairs, by source, then by line
-    "Load HH; raises `DataNotFound`, `BadFile` or `BadRow`"
+    """Load HH, with every row accounted for.
+
+        hh = load_hh()                             # the training split, from wherever it is found
+        hh = load_hh('/data/hh', split='test')     # from a folder
+        hh = load_hh(exclude=['empty', 'identical'], strip_role=True)
+        hh.report                                  # rows read = pairs kept + rows skipped, by reason
+
+    Raises `DataNotFound` if there are no files, `BadFile` if a file is damaged or is something else, `BadRow` if a
+    row is not a transcript, and `ValueError` for an argument that makes no sense.
+    """
     report = Report()
-    return HH(iter_hh(path, split, sources, trim, on_bad, exclude, download, report), report)
+    return HH(iter_hh(path, split, sources, trim, on_bad, exclude, download, report, strip_role), report)
 
 # %% ../nbs/03_load.ipynb #5d1f0a02
 def load_or_none(
@@ -345,45 +583,73 @@ def read_rows(
     sources:Iterable[str]=SOURCES,  # Collections to read
     download:bool=True              # May the files be downloaded?
 )->dict[str, list[tuple[str, str]]]:# For each collection, the chosen and the rejected transcript of each row
-    "All rows as they stand in the files, whether they are pairs or not"
-    return {f.source: [read_line(o) for o in read_lines(f.path) if o.strip()] for f in find_files(path, split, sources, download)}
+    "All rows as they are in the files, whether they are pairs or not; raises `BadFile` or `BadRow`"
+    return {file.source: _transcripts_of(file) for file in find_files(path, split, sources, download)}
+
+def _transcripts_of(file:DataFile)->list[tuple[str, str]]:
+    rows = _parse_file(file, _transcripts, 'error')
+    return [row for _, row in rows if not isinstance(row, str)]  # with 'error' there are no reasons among them
+
+def _transcripts(line:bytes)->tuple[str, str]:
+    "The two transcripts in a line"
+    chosen, rejected = read_line(line)
+    parse_row(chosen, rejected)  # raises BadRow for what is not a transcript
+    return chosen, rejected
 
 # %% ../nbs/03_load.ipynb #a3573737
 def parse_batch(
     batch:Mapping[str, Sequence[str]], # Columns 'chosen' and 'rejected', with transcripts
-    trim:bool=True                     # Strip white space at both ends of each text?
+    indices:Sequence[int] | None=None, # The rows' numbers, as `map(parse_batch, batched=True, with_indices=True)` passes them
+    trim:bool=True,                    # Strip white space at both ends of each text?
+    on_bad:Literal['error', 'skip']='error', # A row that is not a transcript: an error, or a reason in 'skipped'
+    strip_role:bool=False              # Remove a role word at the start of a reply?
 )->dict[str, list[str]]:               # Columns 'instruction', 'chosen', 'rejected', 'skipped'
-    "`parse_row` for a batch, as HF datasets' `map` and Ray Data's `map_batches` call it"
-    got = (parse_row(*o, trim) for o in zip(batch['chosen'], batch['rejected']))
-    rows = [('', '', '', o) if isinstance(o, str) else (*o, '') for o in got]
-    return {name: [o[i] for o in rows] for i, name in enumerate(('instruction', 'chosen', 'rejected', 'skipped'))}
+    """`parse_row` for a batch, as `map` of HF datasets and `map_batches` of Ray Data call it.
+
+        rows = dataset.map(parse_batch, batched=True, with_indices=True, remove_columns=dataset.column_names)
+        pairs = rows.filter(lambda row: not row['skipped'])
+
+    Raises `BadRow` with the number of the row: in the data set if `indices` are passed, else in the batch.
+    """
+    _check_on_bad(on_bad)
+    for name in 'chosen', 'rejected':
+        if name not in batch: raise BadRow('missing field', sorted(batch), name, 'the batch')
+    sides = zip(batch['chosen'], batch['rejected'])
+    rows = enumerate(sides) if indices is None else zip(indices, sides)
+    place = 'the batch' if indices is None else 'the data set'
+    outcomes = _parse_rows(rows, lambda row: parse_row(row[0], row[1], trim, strip_role), place, on_bad)
+    got = [_texts_and_reason(outcome) for _, outcome in outcomes]
+    columns = zip(*got) if got else ([], [], [], [])
+    return dict(zip(('instruction', 'chosen', 'rejected', 'skipped'), map(list, columns)))
+
+def _texts_and_reason(
+    got:Texts | str  # What a parser gives
+)->tuple[str, str, str, str]:  # Instruction, chosen, rejected, and the reason; either the texts or the reason are empty
+    return ('', '', '', got) if isinstance(got, str) else (*got, '')
 
 # %% ../nbs/03_load.ipynb #6f85f256
 def iter_rows(
     file:DataFile,      # The file
     trim:bool=True,     # Strip white space at both ends of each text?
-    on_bad:str='error'  # A row that is no transcript: 'error', or 'skip' to give it out with its reason
+    on_bad:Literal['error', 'skip']='error', # A row that is not a transcript: an error, or a row with its reason
+    strip_role:bool=False # Remove a role word at the start of a reply?
 )->Iterator[dict[str, Any]]:  # One dict a row: the fields of a `Pair`, and 'skipped' with the reason or ''
     "Every row of one file, pair or not; raises `BadFile` or `BadRow`"
-    for n, line in enumerate(read_lines(file.path)):
-        if line.isspace(): continue
-        try: got = parse_line(line, trim)
-        except BadRow as e:
-            if on_bad == 'error': raise e.at(file.path, n) from None
-            got = e.reason
-        texts, reason = (('', '', ''), got) if isinstance(got, str) else (got, '')
-        yield Pair(*texts, file.source, file.split, n)._asdict() | dict(skipped=reason)
+    _check_on_bad(on_bad)
+    for n, got in _parse_file(file, line_parser(trim, strip_role), on_bad):
+        instruction, chosen, rejected, reason = _texts_and_reason(got)
+        yield Pair(instruction, chosen, rejected, file.source, file.split, n)._asdict() | dict(skipped=reason)
 
 def tally(
     files:Iterable[DataFile],              # The files
     counts:Iterable[tuple[str, str, int]]  # Numbers of rows: source, 'skipped', how many
 )->Report:                                 # What became of every row
-    "The report, out of the numbers of rows by reason; raises unless every row is accounted for"
-    reports = {o.source: FileReport(o) for o in files}
+    "The report, from the numbers of rows by reason; raises unless every row is accounted for"
+    reports = {file.source: FileReport(file) for file in files}
     for source, reason, n in counts:
-        o = reports[source]
-        o.read += n
-        if reason: o.skipped[reason] += n
-        else: o.kept += n
-    for o in reports.values(): o.check()
+        report = reports[source]
+        report.read += n
+        if reason: report.skipped[reason] += n
+        else: report.kept += n
+    for report in reports.values(): report.check()
     return Report(reports.values())

@@ -39,27 +39,41 @@ def classify_line(line):
     if text.lstrip()[0] != '{': return 'not an object'
     names = [name for name, _ in row]
     if not {'chosen', 'rejected'} <= set(names): return 'missing field'
-    if len({*names}) > 2: return 'extra field'
     row = dict(row)
-    for o in row['chosen'], row['rejected']:
-        if not isinstance(o, str): return 'not a string'
-        if not o.startswith('\n\nHuman:'): return 'no human turn first'
-    got = classify(**row)
-    return 'extra field' if len(names) > 2 and not isinstance(got, str) else got  # a pair from a row with a field twice: which one?
+    for text in row['chosen'], row['rejected']:
+        if not isinstance(text, str): return 'not a string'
+        if not text.startswith('\n\nHuman:'): return 'no human turn first'
+    got = classify(row['chosen'], row['rejected'])
+    if isinstance(got, tuple) and len(set(names)) < len(names): return 'repeated field'  # which of the two is meant?
+    return got
 
 def flags(instruction, chosen, rejected):
     "What a pair is flagged with"
-    if not all(o.strip() for o in (instruction, chosen, rejected)): yield 'empty'
-    if chosen.strip() == rejected.strip(): yield 'identical'
-    if re.search(r'(?<!\w)(Human|Assistant):', chosen + '\n' + rejected): yield 'run-on'
+    replies = chosen.strip(), rejected.strip()
+    if not all([instruction.strip(), *replies]): yield 'empty'
+    if replies[0] == replies[1]: yield 'identical'
+    roles = [match.start() for reply in replies for match in re.finditer(r'(?<!\w)(Human|Assistant):', reply)]
+    if 0 in roles: yield 'leading-role'
+    if any(roles): yield 'run-on'
 
-def load(content, trim=True, exclude=()):
+def without_role(reply):
+    "A reply without the role word that it begins with"
+    text = reply.lstrip()
+    for role in 'Human:', 'Assistant:':
+        if text.startswith(role): return text[len(role):]
+    return reply
+
+def load(content, trim=True, exclude=(), strip_role=False):
     "([(instruction, chosen, rejected, line number)], [(line number, reason)]) of all rows in a file's bytes"
     pairs, others = [], []
     for n, line in enumerate(content.removeprefix(b'\xef\xbb\xbf').split(b'\n')):
         if not line.strip(): continue
         got = classify_line(line)
-        if not isinstance(got, str): got = next((o for o in flags(*got) if o in exclude), got)
+        if isinstance(got, tuple):
+            instruction, chosen, rejected = got
+            if strip_role: chosen, rejected = without_role(chosen), without_role(rejected)
+            got = instruction, chosen, rejected
+            got = next((flag for flag in flags(*got) if flag in exclude), got)
         if isinstance(got, str): others.append((n, got))
-        else: pairs.append((*(o.strip() if trim else o for o in got), n))
+        else: pairs.append((*(text.strip() if trim else text for text in got), n))
     return pairs, others

@@ -162,7 +162,7 @@ def test_review_goes_on_where_it_was(tmp_path):
 def test_export(tmp_path, monkeypatch):
     def export(*args): return run(tmp_path, 'out', '--path', 'sample', *args, command='hh-export')
     monkeypatch.chdir(tmp_path)
-    got = export('--exclude', 'empty,identical,run-on')
+    got = export('--exclude', 'empty,identical,leading-role,run-on')
     assert got.returncode == 0 and '56 pairs written to out' in got.stdout and len((tmp_path/'out').read_bytes().splitlines()) == 56
     got = export()
     assert got.returncode == 1 and got.stderr.startswith('hh-export: out exists') and got.stderr.count('\n') == 1

@@ -3,7 +3,7 @@
     pip install atheris                          # it has builds for Python 3.11 to 3.13 on Linux
     python tools/fuzz.py -max_total_time=600     # seconds; other options: llvm.org/docs/LibFuzzer.html
 
-Ends at the first disagreement or crash, with its input in a file `crash-…`: test_rows.py keeps those as cases.
+Ends at the first disagreement or crash, with its input in a file `crash-…`: test_transcript.py keeps those as cases.
 """
 import json.decoder, json.scanner, sys, tempfile
 from contextlib import suppress
@@ -12,7 +12,7 @@ import atheris
 
 with atheris.instrument_imports(include=['hh_nbdev', 'reference']):
     from hh_nbdev.transcript import HUMAN
-    from test_rows import BYTES, Writer, originals, same_load
+    from test_transcript import BYTES, Writer, originals, same_load
 
 # JSON read in Python as well: its branches guide the fuzzer, its results do not count
 guide = json.JSONDecoder()
