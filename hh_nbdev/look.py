@@ -110,7 +110,7 @@ def pair_card(
 )->Card:
     "The card of a pair, with its id, its kind, and its flags with what they mean"
     notes = [pair.kind]
-    for flag in pair.flags: notes.append(f'{flag}: {FLAGS[flag]}')
+    for flag in pair.flags: notes.append(f'{flag}: {FLAGS[flag].meaning}')
     return make_card(pair.instruction, dict(chosen=pair.chosen, rejected=pair.rejected), pair.id, notes, mark)
 
 # %% ../nbs/05_look.ipynb #0beaa3f3

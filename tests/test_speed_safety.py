@@ -114,7 +114,7 @@ def test_an_iterator_handed_from_thread_to_thread(big):
     got += [next(pairs) for _ in range(1000)]
     go.set()
     first.join()
-    with pytest.raises(RuntimeError, match='jsonl.gz: the thread that began to read this has ended'):
+    with pytest.raises(RuntimeError, match='jsonl.gz: the thread that began to read this file has ended'):
         for o in pairs: got.append(o)
     assert got == list(load_hh(big))[:len(got)]  # no row cut or skipped before it
     assert alone()
