@@ -2,7 +2,6 @@
 import pypandoc
 from fastcore.xtras import dict2obj
 from hh_nbdev import HH, load_hh
-from hh_nbdev.files import DataNotFound
 from hh_nbdev.load import FileReport, Pair
 
 from tools.pages import Reference, for_quarto
@@ -25,7 +24,11 @@ def test_a_class_shows_how_to_make_one_and_its_methods():
     assert 'class HH(\n    pairs: Iterable[Pair] = (),' in shown and '#### HH.filter' in headings(shown)
 
 def test_an_error_shows_what_kind_of_error_it_is():
-    assert 'class DataNotFound(FileNotFoundError)' in entry_of(DataNotFound)
+    class Empty(ValueError): "Nothing there"
+    assert 'class Empty(ValueError)' in entry_of(Empty)
+
+def test_a_property_shows_its_type():
+    assert 'helpful: HH' in entry_of(HH.__dict__['helpful'])
 
 def test_a_default_is_shown_by_its_name():
     assert ' = SOURCES,' in entry_of(load_hh)

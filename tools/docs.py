@@ -40,6 +40,8 @@ def prepare():
     text = yaml.safe_dump(facts(config.git_url, config.version), sort_keys=False)
     (ROOT/'nbs/facts.yml').write_text(text, encoding='utf-8')
     source = ROOT/proc_nbs(force=True)
+    contributing = source/'contributing.md'  # at home one folder up, so its links to notebooks begin with nbs/
+    contributing.write_text(contributing.read_text(encoding='utf-8').replace('](nbs/', ']('), encoding='utf-8')
     (source/'llms.txt').write_text(llms([(section, read(source/file)[0]) for section, file in sidebar()]), encoding='utf-8')
     return source
 

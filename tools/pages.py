@@ -4,8 +4,8 @@
 import ast, inspect, io, re, textwrap, tokenize
 from importlib import import_module
 
+from fastcore.docments import qual_name
 from nbdev.doclinks import NbdevLookup
-from nbdev.showdoc import BasicMarkdownRenderer
 
 WIDTH = 76  # characters of code that fit beside the sidebar
 PICTURE = re.compile(r'^(!\[[^\]]*\]\([^)]*\))$', re.M)
@@ -104,15 +104,19 @@ def source_of(symbol, name):
         _, path, _ = NbdevLookup()[name]
         return inspect.getsource(getattr(import_module(path.removesuffix('.py').replace('/', '.')), name))
 
-class Reference(BasicMarkdownRenderer):
+class Reference:
     "What `show_doc` shows: the signature as it was written, fields and methods included"
+    def __init__(self, symbol, name=None, title_level=3):
+        self.symbol = inspect.unwrap(getattr(symbol, 'fget', None) or getattr(symbol, 'func', symbol))
+        self.name, self.level = name or qual_name(self.symbol), title_level
+
     def _repr_markdown_(self):
-        source = textwrap.dedent(source_of(self.sym, self.nm))
+        source = textwrap.dedent(source_of(self.symbol, self.name))
         node, comments = ast.parse(source).body[0], comments_of(source)
-        parts = [entry(self.nm, self.title_level, node, comments, NbdevLookup().code(self.fn) or '')]
+        parts = [entry(self.name, self.level, node, comments, NbdevLookup().code(self.name) or '')]
         if isinstance(node, ast.ClassDef):
             methods = [child for child in node.body if is_method(child)]
-            parts += [entry(f'{self.nm}.{method.name}', self.title_level + 1, method, comments) for method in methods]
+            parts += [entry(f'{self.name}.{method.name}', self.level + 1, method, comments) for method in methods]
         return '---\n\n' + '\n\n'.join(parts)
 
 def raw_html(html):
