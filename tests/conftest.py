@@ -1,5 +1,5 @@
 "What several tests share."
-import os, shutil, signal
+import os, shutil, signal, sys
 
 import pytest
 from hypothesis import settings
@@ -23,3 +23,9 @@ def browser():
     got = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield got
     got.quit()
+
+@pytest.fixture(params=['plain', 'quick'])
+def either_parser(request, monkeypatch):
+    "The test runs without fastsimdjson, and with it where it is installed"
+    if request.param == 'quick': pytest.importorskip('fastsimdjson')
+    else: monkeypatch.setitem(sys.modules, 'fastsimdjson', None)

@@ -1,5 +1,5 @@
 "Damaged, odd and hostile files: each is read whole, or ends in one error that names the file and says what to do"
-import gzip, json, os, random, subprocess, sys, threading, zlib
+import bz2, gzip, io, json, lzma, os, random, subprocess, sys, tarfile, threading, zipfile, zlib
 import pytest
 from hh_nbdev import BadFile, BadRow, iter_hh, load_hh
 from hh_nbdev.transcript import ASSISTANT, HUMAN
@@ -9,7 +9,8 @@ NAME = 'helpful-base.jsonl.gz'
 ROW = dict(chosen=f'{HUMAN} hi{ASSISTANT} a’b', rejected=f'{HUMAN} hi{ASSISTANT} c')
 LINE = json.dumps(ROW, ensure_ascii=False).encode()
 rng = random.Random(0)
-MANY = b''.join(json.dumps({k: v + f' {rng.random()}' * 9 for k, v in ROW.items()}).encode() + b'\n' for _ in range(3000))
+MANY = b''.join(json.dumps({k: v + f' {rng.random()}' * 9 for k, v in ROW.items()}).encode() + b'\n'
+                for _ in range(3000))
 GOOD = gzip.compress(MANY, mtime=0)
 
 def load(folder, content, name=NAME, **kwargs):
@@ -18,14 +19,32 @@ def load(folder, content, name=NAME, **kwargs):
     return load_hh(folder, sources='helpful-base', **kwargs)
 
 def fails(folder, content, *says, name=NAME, error=BadFile):
-    "It is an error that names the file and says these things"
+    "Loading it is an error that names the file and says these things"
     before = threading.active_count()
     with pytest.raises(error) as e: load(folder, content, name)
-    for say in (name, *says): assert say in str(e.value)
+    for words in (name, *says): assert words in str(e.value)
     assert threading.active_count() == before  # nothing left behind
     return e.value
 
-# What is no HH file at all
+# What is not an HH file at all
+
+def tar_of(content):
+    "A tar archive with one file"
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode='w') as archive:
+        member = tarfile.TarInfo('train.jsonl')
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+def zip_of(content):
+    "A zip archive with one file"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w') as archive: archive.writestr('train.jsonl', content)
+    return out.getvalue()
+
+UTF_16 = [LINE.decode().encode(encoding) for encoding in ('utf-16', 'utf-16-le', 'utf-16-be')]
+ZSTD, PARQUET = bytes.fromhex('28b52ffd'), b'PAR1'  # what such files begin with
 
 @pytest.mark.parametrize('content, name, says', [
     (b'', NAME, ['is empty', 'Fetch it again']),
@@ -35,8 +54,35 @@ def fails(folder, content, *says, name=NAME, error=BadFile):
     (b'\n<!DOCTYPE html><html>404</html>', NAME, ['web page', 'what the server says']),
     (LINE, NAME, ['named .gz but not gzipped', 'Rename']),
     (gzip.compress(LINE), 'helpful-base.jsonl', ['gzipped but not named .gz', 'Rename']),
+    (gzip.compress(gzip.compress(LINE)), NAME, ['gzipped twice', 'Unzip it once']),
+    (gzip.compress(tar_of(LINE)), NAME, ['unzipped', 'tar archive', 'Unpack it']),
+    (tar_of(LINE), NAME, ['tar archive', 'Unpack it']),
+    (zip_of(LINE), NAME, ['zip archive', 'Unpack it']),
+    (PARQUET + b'...', NAME, ['Parquet file']),
+    (gzip.compress(PARQUET + b'...'), NAME, ['unzipped', 'Parquet file']),
+    (PARQUET + b'...', 'helpful-base.jsonl', ['Parquet file']),
+    (ZSTD + b'...', NAME, ['zstd', 'Decompress it']),
+    (lzma.compress(LINE), NAME, ['xz', 'Decompress it']),
+    (bz2.compress(LINE), NAME, ['bzip2', 'Decompress it']),
+    *((text, 'helpful-base.jsonl', ['UTF-16', 'Convert it to UTF-8']) for text in UTF_16),
+    *((gzip.compress(text), NAME, ['unzipped', 'UTF-16', 'Convert it to UTF-8']) for text in UTF_16),
 ])
 def test_not_the_file_it_seems(tmp_path, content, name, says): fails(tmp_path, content, *says, name=name)
+
+@pytest.mark.parametrize('on_bad', ['error', 'skip'])
+def test_a_file_with_nothing_but_bad_rows(tmp_path, on_bad):
+    "on_bad='skip' counts bad rows among others; a file without a single transcript is another file"
+    (tmp_path/NAME).write_bytes(gzip.compress(b'{"prompt": "hi"}\n{"prompt": "ho"}\n[]'))
+    if on_bad == 'error':
+        with pytest.raises(BadRow, match='line 0'): load_hh(tmp_path, sources='helpful-base')
+    else:
+        says = r'all 3 rows are bad \(1 not an object, 2 missing field\)\. This is not an HH file'
+        with pytest.raises(BadFile, match=says): load_hh(tmp_path, sources='helpful-base', on_bad='skip')
+
+def test_a_file_without_a_pair_whose_rows_are_transcripts(tmp_path):
+    "Is fine: they may all be multi-turn"
+    longer = {side: text + HUMAN + ' and?' for side, text in ROW.items()}
+    assert load(tmp_path, gzip.compress(json.dumps(longer).encode())).report.skipped == {'multi-turn': 1}
 
 @pytest.mark.parametrize('at', sorted(rng.sample(range(11, len(GOOD) - 1), 20)))
 def test_truncated(tmp_path, at): fails(tmp_path, GOOD[:at], 'cannot unzip', 'lines', 'fetch it again')
@@ -64,6 +110,7 @@ def test_plain_jsonl(tmp_path): assert len(load(tmp_path, LINE, 'helpful-base.js
 # Rows
 
 deep = b'[' * 100_000 + b']' * 100_000
+@pytest.mark.usefixtures('either_parser')
 @pytest.mark.parametrize('line, reason, says', [
     (b'{"chosen": "\xff"}', 'not UTF-8', ['xff']),
     (rb'{"chosen": "\ud800", "rejected": ""}', 'not JSON', []),
@@ -123,6 +170,7 @@ def test_unreadable(tmp_path):
     for o in (tmp_path, *list(tmp_path.parents)[:-2]): os.chmod(o, 0o755)
     assert NAME in subprocess.check_output([sys.executable, '-c', code], text=True)
 
-@pytest.mark.parametrize('kwargs', [dict(split='dev'), dict(sources=['helpful']), dict(sources=[]), dict(on_bad='ignore'), dict(exclude=['long']), dict(exclude='empty')])
-def test_arguments_that_mean_nothing(kwargs):
+@pytest.mark.parametrize('kwargs', [
+    dict(split='dev'), dict(sources=['helpful']), dict(sources=[]), dict(on_bad='ignore'), dict(exclude=['long']), dict(exclude='empty')])
+def test_arguments_that_make_no_sense(kwargs):
     with pytest.raises(ValueError, match=next(iter(kwargs))): load_hh('sample', **kwargs)

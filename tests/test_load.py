@@ -1,16 +1,17 @@
 "The loader beside the reference parse: on every real row, and on rows that no one would write"
-import gzip, json, os, pickle, shutil, subprocess, sys
+import gzip, json, os, pickle, shutil, subprocess, sys, tracemalloc
 from collections import Counter
 from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
-from hh_nbdev import SOURCES, HH, BadRow, iter_hh, load_hh
+from hh_nbdev import SOURCES, HH, BadRow, Pair, Report, iter_hh, load_hh
 from hh_nbdev.files import find_files
-from hh_nbdev.load import load_or_none
+from hh_nbdev.load import COLUMNS, iter_rows, load_or_none, parse_batch
 from hh_nbdev.transcript import ASSISTANT, HUMAN, SKIP_REASONS, parse_row, read_line
 from reference import classify, rows
 
 @pytest.mark.real
+@pytest.mark.usefixtures('either_parser')
 @pytest.mark.parametrize('trim', [True, False])
 def test_every_real_row(trim):
     hh = load_hh(split='test', trim=trim)
@@ -68,6 +69,121 @@ def test_a_load_adds_up_whatever_is_in_it(tmp_path):
     assert hh.report.skipped == dict.fromkeys(['not JSON', 'not an object', 'missing field', 'not UTF-8', 'no human turn first', 'not a string'], 1)
     with pytest.raises(BadRow, match=r'helpful-online.jsonl.gz, line 3 \(counted from 0\).*not valid JSON') as e: load_hh(tmp_path, sources='helpful-online')
     assert (e.value.line, e.value.reason) == (3, 'not JSON')
+
+# Parts of a collection
+
+def test_what_may_stand_in_brackets():
+    hh = load_hh('sample')
+    assert hh[3] == hh.pairs[3] == hh[-len(hh) + 3]
+    assert hh[[3, 1]] == hh[(3, 1)] == hh[range(3, 0, -2)] == HH([hh[3], hh[1]])
+    mask = [pair.kind == 'harmless' for pair in hh]
+    assert hh[mask] == hh.harmless and hh[[]] == HH()
+    assert hh[[3, 1]].report.read == hh.report.read
+    for wrong in (mask[:-1], [True, 2] + mask[2:], [len(hh)], len(hh)):
+        with pytest.raises(IndexError): hh[wrong]
+    for wrong in (['chosen', 'rejected'], [1.5], 1.5, None):
+        with pytest.raises(TypeError): hh[wrong]
+
+def test_numpy_in_brackets():
+    np = pytest.importorskip('numpy')
+    hh = load_hh('sample')
+    assert hh[np.int64(3)] == hh[np.array(3)] == hh[3]
+    assert hh[np.array([3, 1])] == hh[[3, 1]]
+    assert hh[np.array(hh['kind']) == 'harmless'] == hh.harmless
+
+def test_a_column_is_a_view_that_equals_a_list():
+    hh = load_hh('sample')
+    for name in COLUMNS:
+        column = hh[name]
+        assert column == [getattr(pair, name) for pair in hh] and [*column] == list(column)
+        assert column[5] == getattr(hh[5], name) and column[-3:] == column[:][-3:] and len(column) == len(hh)
+    assert hh['kind'].count('harmless') == len(hh.harmless)
+    assert hh['line'] != hh['line'][1:] and hh['kind'] != 'helpful'
+    assert repr(hh[:2]['line']) == repr([pair.line for pair in hh[:2]])
+    with pytest.raises(KeyError, match="no column 'prompt'; there are instruction, chosen"): hh['prompt']
+    assert hh._ipython_key_completions_() == list(COLUMNS)
+
+def test_a_column_takes_no_memory():
+    hh = HH(load_hh('sample').pairs * 1000)
+    tracemalloc.start()
+    lengths = sum(len(hh['chosen'][i]) for i in range(len(hh)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert lengths > 0 and peak < 10_000  # bytes; a list of the texts takes 520,000
+
+def test_find_takes_the_first_of_two():
+    hh = load_hh('sample')
+    assert all(hh.find(pair.id) is pair for pair in hh)
+    again = HH([hh[0], hh[0]._replace(chosen='again')])
+    assert again.find(hh[0].id) is again[0]
+    for wrong in ('helpful-base/test:0', 'helpful-base/train:00', 'helpful-base/train:', ''):
+        with pytest.raises(KeyError, match='no pair'): hh.find(wrong)
+
+def test_shuffle_keeps_every_pair():
+    hh = load_hh('sample')
+    assert hh.shuffle(seed=1) == hh.shuffle(seed=1) != hh.shuffle(seed=2)
+    assert sorted(hh.shuffle()) == sorted(hh) and hh.shuffle() != hh
+
+def test_adding_keeps_the_report():
+    hh = load_hh('sample')
+    train, val = hh.split(val=10)
+    assert sorted(train + val) == sorted(hh) and (train + val).report == hh.report
+    parts = [load_hh('sample', sources=source) for source in SOURCES]
+    whole = parts[0] + parts[1] + parts[2] + parts[3]
+    assert whole == hh and whole.report == hh.report and not whole.report.partial
+    with pytest.raises(TypeError): hh + [hh[0]]
+
+def test_the_report_of_a_part_says_how_many_pairs_are_in_it():
+    hh = load_hh('sample')
+    assert 'pairs here' not in repr(hh.report) and not hh.report.partial
+    part = pickle.loads(pickle.dumps(hh.harmless[:5]))
+    head, *rows, total = part.report.table()
+    here = head.index('pairs here')
+    assert {row[0]: row[here] for row in rows} == {f'{source}/train': '5' if source == 'harmless-base' else '0' for source in SOURCES}
+    assert total[:3] == ['all', '97', '65'] and total[here] == '5'
+
+def test_the_report_of_pairs_that_were_not_loaded_here_claims_nothing():
+    report = HH(load_hh('sample').pairs).report
+    head, *rows, total = report.table()
+    assert head == ['file', 'rows', 'pairs', 'file is', 'pairs here']
+    assert rows[0] == ['harmless-base/train', '–', '–', 'not read here', '16'] and total == ['all', '–', '–', '', '65']
+
+def test_the_report_is_right_whenever_one_looks():
+    report = Report()
+    for n, _ in enumerate(iter_hh('sample', report=report), 1):
+        assert report.kept == n and report.read == report.kept + report.skipped.total()
+    assert report.read == 97
+    report = Report()
+    next(iter_hh('sample', report=report))
+    assert report.kept == 1
+
+# Other engines
+
+def test_a_batch_says_which_row_is_bad():
+    row = dict(chosen=f'{HUMAN} hi{ASSISTANT} a', rejected=f'{HUMAN} hi{ASSISTANT} b')
+    batch = dict(chosen=[row['chosen'], 7, row['chosen']], rejected=[row['rejected']] * 2 + ['nope'])
+    with pytest.raises(BadRow, match='the batch, line 1 .*"rejected" is not a string; found 7'): parse_batch(batch)
+    with pytest.raises(BadRow, match='the data set, line 501 ') as e: parse_batch(batch, indices=[500, 501, 502])
+    assert e.value.line == 501
+    got = parse_batch(batch, on_bad='skip')
+    assert got['skipped'] == ['', 'not a string', 'no human turn first'] and got['chosen'] == ['a', '', '']
+    with pytest.raises(BadRow, match="field 'chosen'.*found \\['prompt', 'rejected'\\]"): parse_batch(dict(prompt=[], rejected=[]))
+    with pytest.raises(ValueError, match='on_bad'): parse_batch(batch, on_bad='ignore')
+    assert parse_batch(dict(chosen=[], rejected=[])) == dict(instruction=[], chosen=[], rejected=[], skipped=[])
+
+def test_rows_batches_and_load_share_their_options(tmp_path):
+    row = dict(chosen=f'{HUMAN} hi {ASSISTANT} Human: a', rejected=f'{HUMAN} hi {ASSISTANT} b')
+    (tmp_path/'helpful-base.jsonl').write_text(json.dumps(row))
+    file = find_files(tmp_path, sources='helpful-base')[0]
+    for trim in True, False:
+        for strip_role in True, False:
+            options = dict(trim=trim, strip_role=strip_role)
+            pair = load_hh(tmp_path, sources='helpful-base', **options)[0]
+            batch = parse_batch({side: [text] for side, text in row.items()}, **options)
+            assert pair[:3] == (batch['instruction'][0], batch['chosen'][0], batch['rejected'][0])
+            assert pair == Pair(*list(next(iter_rows(file, **options)).values())[:6])
+
+# The package
 
 def test_import_is_light():
     "Nothing heavy comes with the package"

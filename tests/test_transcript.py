@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hh_nbdev import FLAGS, BadRow, load_hh
 from hh_nbdev.transcript import ASSISTANT, BAD_REASONS, HUMAN, SKIP_REASONS
-from hh_nbdev.transcript import flags_of, parse_line, parse_row
+from hh_nbdev.transcript import flags_of, line_parser, parse_line, parse_row
 from hh_nbdev.files import SAMPLE
 import reference
 
@@ -121,6 +121,7 @@ def options_of(seed):
     "Every combination of options comes up"
     return dict(trim=seed % 2 == 0, strip_role=seed % 3 == 0, exclude=tuple(FLAGS)[:seed % 5])
 
+@pytest.mark.usefixtures('either_parser')
 @pytest.mark.parametrize('batches, lines', [(1, 3000), pytest.param(52, 20_000, marks=pytest.mark.slow)])
 def test_rows_edited_at_random(tmp_path, batches, lines):
     rows, total = originals(), Counter()
@@ -134,6 +135,7 @@ def test_rows_edited_at_random(tmp_path, batches, lines):
 A, B = (json.dumps(f'{HUMAN} a{ASSISTANT} {reply}').encode() for reply in ('b', 'c"\\'))
 VALUES = [b'1', b'"x"', b'"\\\\"', b'[{"chosen": "\\""}]', b'{"": {}}', b'[' * 1010 + b']' * 1010]
 
+@pytest.mark.usefixtures('either_parser')
 @pytest.mark.parametrize('value', VALUES, ids=lambda value: value[:20].decode())
 def test_a_pair_from_a_line_with_a_repeated_field_is_bad(value):
     "JSON parsers silently keep the last value. Whatever the lost value is, and whatever quotes and backslashes the texts hold"
@@ -145,7 +147,7 @@ def test_a_pair_from_a_line_with_a_repeated_field_is_bad(value):
         repeated.append(line.replace(b', "r', b' ,"rejected" :%b, "r' % value))
         repeated.append(line.replace(b'}', b', "note": 1, "note": %b}' % value))
         for bad in repeated:
-            with pytest.raises(BadRow) as e: parse_line(bad)
+            with pytest.raises(BadRow) as e: line_parser()(bad)
             assert e.value.reason == 'repeated field' and e.value.field in ('chosen', 'rejected', 'note')
 
 @pytest.mark.parametrize('value', VALUES, ids=lambda value: value[:20].decode())
