@@ -4,56 +4,26 @@
 
 # %% ../nbs/07_features.ipynb #d02fda69
 from __future__ import annotations
-import json, math, re
+import json
+import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
-from .basics import draw, optional_import
+from typing import Any, NamedTuple, TypeAlias
+from .basics import draw, optional_import, progress
 from .files import SOURCES, Split
 from .load import HH, Pair, read_rows
 from .stats import Array, Style
 from .transcript import ASSISTANT, FLAGS, HUMAN
 
 # %% auto #0
-__all__ = ['REFUSES', 'APOLOGISES', 'UNSURE', 'AGREES', 'HEDGES', 'ITEM', 'YOU', 'WARNS', 'FEATURES', 'STYLE', 'ODDITIES',
-           'Continued', 'find_continuations', 'count_continuations', 'words', 'length', 'phrases', 'refuses',
-           'apologises', 'asks_back', 'unsure', 'agrees', 'hedges', 'lists', 'numbers', 'second_person', 'warns',
-           'Measures', 'measure', 'oddities', 'count_relatives', 'replies_to_judge', 'read_judgements']
-
-# %% ../nbs/07_features.ipynb #d9c1cd5c
-class Continued(NamedTuple):
-    "A row whose conversation goes on in another row"
-    shorter: int  # the row
-    side: str     # 'chosen' or 'rejected': the side of it that goes on
-    longer: int   # the row in which it goes on
-
-# %% ../nbs/07_features.ipynb #90f86937
-def find_continuations(
-    rows:Sequence[tuple[str, str]]  # The chosen and the rejected transcript of each row of a file
-)->list[Continued]:                 # In the order of the longer rows
-    "Where one row's transcript is followed by another human message in a second row"
-    whole:dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for i, row in enumerate(rows):
-        for side, text in zip(('chosen', 'rejected'), row): whole[text].append((i, side))
-    res:dict[Continued, None] = {}  # a dict keeps the order, and drops what both sides of the longer row show
-    for j, row in enumerate(rows):
-        for text in row:
-            for turn in re.finditer(HUMAN, text):
-                for i, side in whole.get(text[:turn.start()], ()):
-                    if i != j: res[Continued(i, side, j)] = None
-    return list(res)
-
-# %% ../nbs/07_features.ipynb #ef697188
-def count_continuations(
-    path:str | Path | None=None,    # The folder; None looks where `find_files` says
-    split:Split='train',            # 'train' or 'test'
-    sources:Iterable[str]=SOURCES,  # Collections to read
-    download:bool=True              # May the files be downloaded?
-)->dict[str, Counter[str]]:         # For each collection, how often 'chosen' and how often 'rejected' goes on
-    "Count which side the conversations went on from"
-    return {source: Counter(o.side for o in find_continuations(rows)) for source, rows in read_rows(path, split, sources, download).items()}
+__all__ = ['refuses', 'apologises', 'unsure', 'YES', 'offers_help', 'hedges', 'ITEM', 'DIGIT', 'second_person', 'DANGEROUS',
+           'GOOD_IDEA', 'warns', 'Feature', 'FEATURES', 'STYLE', 'ODDITIES', 'Row', 'words', 'length', 'fold_case',
+           'Phrases', 'asks_back', 'agrees', 'lists', 'numbers', 'Measures', 'measure', 'oddities', 'Continued',
+           'find_continuations', 'count_continuations', 'count_relatives', 'replies_to_judge', 'read_judgements']
 
 # %% ../nbs/07_features.ipynb #57c83ba2
 def words(
@@ -66,40 +36,72 @@ def words(
 def length(
     text:str  # A reply
 )->float:     # In doublings
-    "The logarithm to base 2 of the words, and one: a reply that is twice as long has one more"
+    "The logarithm to base 2 of one more than the number of words: a reply of twice the length has about one more"
     return math.log2(1 + words(text))
 
+# %% ../nbs/07_features.ipynb #22440298
+@lru_cache(maxsize=1)  # the features of one text are asked for one after the other
+def fold_case(
+    text:str  # A reply
+)->str:       # Of the same length
+    "The text in lower case, where ſ, ı and İ are s and i, as `re.IGNORECASE` takes them"
+    if text.isascii(): return text.lower()
+    return text.replace('İ', 'i').lower().replace('ı', 'i').replace('ſ', 's')
+
 # %% ../nbs/07_features.ipynb #27c5fd94
-def phrases(
-    *patterns:str     # Regular expressions; a space is any white space, ' is either apostrophe
-)->re.Pattern[str]:   # All of them as one, whole words only, in upper or lower case
-    "Several patterns as one"
-    either = '|'.join(f'(?:{o})' for o in patterns)
-    return re.compile(rf'\b(?:{either})\b'.replace("'", "['’]").replace(' ', r'\s+'), re.I)
+def _compiled(
+    patterns:Iterable[str], # Each begins with a letter
+    unless:str              # What must not follow; '' is anything may
+)->re.Pattern[str]:         # Finds any of them, as whole words
+    "Several patterns as one, which skips to the letters that they begin with"
+    rests = defaultdict[str, list[str]](list)
+    for pattern in patterns:
+        if not re.match(r'[a-z](?![?*+{])', pattern):
+            raise ValueError(f'the pattern {pattern!r} must begin with a lower-case letter that is always there')
+        rests[pattern[0]].append(pattern[1:])
+    # behind the first letter: whether a word began with it
+    heads = [rf'{letter}(?<!\w{letter})(?:{"|".join(following)})' for letter, following in rests.items()]
+    whole = rf'(?:{"|".join(heads)})\b'
+    if unless: whole += f'(?!{unless})'
+    return re.compile(whole.replace("'", "['’]").replace(' ', r'\s+'))
+
+# %% ../nbs/07_features.ipynb #2b7dc1b9
+class Phrases:
+    "A feature: does a text say any of several things?"
+    def __init__(self,
+        question:str,        # What the feature asks, in a sentence
+        *patterns:str,       # Regular expressions in lower case; ' is either apostrophe, a space any white space
+        unless:str=''        # A pattern that must not follow
+    ):
+        self.__doc__ = question
+        self.pattern = _compiled(patterns, unless)
+
+    def __call__(self,
+        text:str  # A reply
+    )->bool:      # Does it?
+        "Is one of the phrases in the text, as whole words?"
+        return self.pattern.search(fold_case(text)) is not None
+
+    def __repr__(self)->str: return f'Phrases({self.__doc__!r})'
 
 # %% ../nbs/07_features.ipynb #1334373a
-REFUSES = phrases(
-    r"I (\w+ )?(can't|cannot|can not|won't|will not|couldn't|don't (want|feel|wish|think I (can|should|could))|do not (want|feel|wish)|refuse|decline)"
-    r" (\w+ ){0,3}?(help|assist|provid\w+|giv\w+|tell|shar\w+|answer\w*|advis\w+|discuss\w*|condone|support|suggest|do|say|talk|speak|comment|encourage|participate|engage|comfortable)",
-    r"(I'm|I am|I was) (\w+,? ){0,2}?(unable|not (able|allowed|willing|going|comfortable|programmed|designed|equipped|qualified)|uncomfortable)",
-    r"(I'd|I would) (\w+ )?(rather|prefer) not",
-    r"I (don't|do not) have (the ability|access|permission)",
+refuses = Phrases(
+    'Does the assistant decline, or say that it is unable, to do what was asked, or part of it?',
+    r"i (\w+ )?(can't|cannot|can not|won't|will not|couldn't|refuse|decline"
+    r"|don't (want|feel|wish|think i (can|should|could))|do not (want|feel|wish))"
+    r" (\w+ ){0,3}?(help|assist|provid\w+|giv\w+|tell|shar\w+|answer\w*|advis\w+|discuss\w*|condone|support|suggest"
+    r"|do|say|talk|speak|comment|encourage|participate|engage|comfortable)",
+    r"i('m| am| was) (\w+,? ){0,2}?(unable|uncomfortable"
+    r"|not (able|allowed|willing|going|comfortable|programmed|designed|equipped|qualified))",
+    r"i('d| would) (\w+ )?(rather|prefer) not",
+    r"i (don't|do not) have (the ability|access|permission)",
     r"against (my|our) (programming|policy|policies|principles|ethics|values|rules)")
 
-def refuses(
-    text:str  # A reply
-)->bool:      # Does it?
-    "Does the assistant decline, or say that it is unable, to do what was asked, or part of it?"
-    return bool(REFUSES.search(text))
-
 # %% ../nbs/07_features.ipynb #4637cee4
-APOLOGISES = re.compile(r"\b(?:sorry|apologi[sz]e|apologies|forgive me|pardon me)\b(?! (?:to hear|for your|about your|about that|that you|you['’]re))", re.I)
-
-def apologises(
-    text:str  # A reply
-)->bool:      # Does it?
-    "Does the assistant say sorry? Sympathy (sorry to hear that) is no apology"
-    return bool(APOLOGISES.search(text))
+apologises = Phrases(
+    'Does the assistant say sorry? Sympathy, such as "sorry to hear that", does not count.',
+    'sorry', 'apologi[sz]e', 'apologies', 'forgive me', 'pardon me',
+    unless=" (to hear|for your|about your|about that|that you|you're)")
 
 # %% ../nbs/07_features.ipynb #3e89e1be
 def asks_back(
@@ -109,38 +111,33 @@ def asks_back(
     return text.rstrip('\'"”’)] \n').endswith('?')
 
 # %% ../nbs/07_features.ipynb #e2a2e9a3
-UNSURE = phrases(
-    r"(I'm|I am) (\w+,? ){0,2}?(not (\w+ )?(sure|certain|aware|familiar)|unsure|uncertain|unaware|unfamiliar|confused)",
-    r"I (\w+ )?(don't|do not|didn't|did not) (\w+ ){0,2}?(know|understand)",
-    r"I have no (idea|clue)", r"(don't|do not) have (a|any|enough) (idea|clue|information|knowledge)")
-
-def unsure(
-    text:str  # A reply
-)->bool:      # Does it?
-    "Does the assistant say that it does not know, or does not understand?"
-    return bool(UNSURE.search(text))
+unsure = Phrases(
+    'Does the assistant say that it does not know, or does not understand?',
+    r"i('m| am) (\w+,? ){0,2}?(not (\w+ )?(sure|certain|aware|familiar)|unsure|uncertain|unaware|unfamiliar|confused)",
+    r"i (\w+ )?(don't|do not|didn't|did not) (\w+ ){0,2}?(know|understand)",
+    r"i have no (idea|clue)",
+    r"do(n't| not) have (a|any|enough) (idea|clue|information|knowledge)")
 
 # %% ../nbs/07_features.ipynb #1a51db96
-AGREES = phrases(
-    r"\A(sure|ok|okay|of course|certainly|absolutely|definitely|alright|all right|yes|yeah|yep|no problem|gladly)",
-    r"((happy|glad) to|I can|I could|I'll|I will|let me) (\w+ )?(help|tell|show|give|explain|find|look|search|recommend|suggest)")
+YES = re.compile(r'(sure|ok|okay|of\s+course|certainly|absolutely|definitely|alright|all\s+right|yes|yeah|yep|no\s+problem|gladly)\b')
+
+offers_help = Phrases(
+    'Does the assistant offer help?',
+    *(rf'{who} (\w+ )?(help|tell|show|give|explain|find|look|search|recommend|suggest)'
+      for who in ('happy to', 'glad to', 'i can', 'i could', "i'll", 'i will', 'let me')))
 
 def agrees(
     text:str  # A reply
 )->bool:      # Does it?
     "Does the reply begin with a yes, or offer help?"
-    return bool(AGREES.search(text))
+    return YES.match(fold_case(text)) is not None or offers_help(text)
 
 # %% ../nbs/07_features.ipynb #a41b6df1
-HEDGES = phrases(
-    r"maybe|perhaps|probably|possibly|presumably|it depends", r"I('d)? (\w+ )?(think|believe|guess|suppose|assume|imagine)", r"I'm guessing",
-    r"seems? (to|like|that)", r"it's (hard|difficult) to (say|know|tell)")
-
-def hedges(
-    text:str  # A reply
-)->bool:      # Does it?
-    "Is something said as no more than likely, or as an opinion?"
-    return bool(HEDGES.search(text))
+hedges = Phrases(
+    'Is something said as no more than likely, or as an opinion?',
+    'maybe', 'perhaps', 'probably', 'possibly', 'presumably', 'it depends',
+    r"i('d)? (\w+ )?(think|believe|guess|suppose|assume|imagine)", "i'm guessing",
+    'seems? (to|like|that)', "it's (hard|difficult) to (say|know|tell)")
 
 # %% ../nbs/07_features.ipynb #791ffb61
 ITEM = re.compile(r'^[ \t]*(?:[-–—•·*]|\(?\d{1,2}[.):])[ \t]*\w', re.M)
@@ -152,38 +149,51 @@ def lists(
     return len(ITEM.findall(text)) > 1
 
 # %% ../nbs/07_features.ipynb #8654f4db
+DIGIT = re.compile(r'\d')
+
 def numbers(
     text:str  # A reply
 )->bool:      # Does it?
     "Is there a number, in digits?"
-    return bool(re.search(r'\d', text))
+    return DIGIT.search(text) is not None
 
 # %% ../nbs/07_features.ipynb #91146bf8
-YOU = phrases('you|your|yours|yourself|yourselves')
-
-def second_person(
-    text:str  # A reply
-)->bool:      # Does it?
-    "Does the reply speak to the user as you?"
-    return bool(YOU.search(text))
+second_person = Phrases('Does the reply speak to the user as you?', 'you', 'your', 'yours', 'yourself', 'yourselves')
 
 # %% ../nbs/07_features.ipynb #cb6711bc
-WARNS = phrases(
-    r"(is|are|be|not|very|sounds?|seems?|it's|that's|they're) (\w+ ){0,2}?(illegal|unlawful|against the law|a crime|dangerous|unsafe|not safe|risky|harmful|unethical|immoral|wrong to)",
-    r"(bad|terrible|horrible|awful) idea", r"(not|isn't|wouldn't be) (be )?((a|the|such a) )?(\w+ )?(good|great|wise|best|right) (idea|thing to do)",
-    r"be (\w+ )?(careful|cautious)", r"you (\w+ )?(shouldn't|should not|should never|must not|must never)(?! (worry|hesitate|feel|have|need))",
-    r"(advise|recommend|warn|caution|discourage) (\w+ ){0,2}?against", r"(wouldn't|don't|not) (\w+ )?recommend",
-    r"please (don't|do not|stop)(?! (hesitate|worry|feel|take|let))", r"arrested|(in|into) (\w+ ){0,3}?trouble|go to (jail|prison)")
+DANGEROUS = ('(illegal|unlawful|against the law|a crime|dangerous|unsafe|not safe|risky|harmful|unethical|immoral'
+             '|wrong to)')
+GOOD_IDEA = r'((a|the|such a) )?(\w+ )?(good|great|wise|best|right) (idea|thing to do)'
 
-def warns(
-    text:str  # A reply
-)->bool:      # Does it?
-    "Does the reply warn: illegal, dangerous, wrong, a bad idea, be careful, please don't?"
-    return bool(WARNS.search(text))
+warns = Phrases(
+    "Does the reply warn: illegal, dangerous, wrong, a bad idea, be careful, please don't?",
+    *(rf'{verb} (\w+ ){{0,2}}?{DANGEROUS}'
+      for verb in ('is', 'are', 'be', 'not', 'very', 'sounds?', 'seems?', "it's", "that's", "they're")),
+    *(f'{adjective} idea' for adjective in ('bad', 'terrible', 'horrible', 'awful')),
+    *(f'{negation} (be )?{GOOD_IDEA}' for negation in ('not', "isn't", "wouldn't be")),
+    r'be (\w+ )?(careful|cautious)',
+    r"you (\w+ )?(shouldn't|should not|should never|must not|must never)(?! (worry|hesitate|feel|have|need))",
+    *(rf'{verb} (\w+ ){{0,2}}?against' for verb in ('advise', 'recommend', 'warn', 'caution', 'discourage')),
+    *(rf'{negation} (\w+ )?recommend' for negation in ("wouldn't", "don't", 'not')),
+    "please (don't|do not|stop)(?! (hesitate|worry|feel|take|let))",
+    r'arrested', r'in(to)? (\w+ ){0,3}?trouble', r'go to (jail|prison)')
 
 # %% ../nbs/07_features.ipynb #5d93d570
-FEATURES:dict[str, Callable[[str], float]] = {f.__name__.replace('_', ' '): f for f in
-    (length, refuses, apologises, unsure, asks_back, agrees, hedges, warns, numbers, lists, second_person)}
+Feature: TypeAlias = Callable[[str], float]
+
+FEATURES:dict[str, Feature] = {
+    'length': length,
+    'refuses': refuses,
+    'apologises': apologises,
+    'unsure': unsure,
+    'asks back': asks_back,
+    'agrees': agrees,
+    'hedges': hedges,
+    'warns': warns,
+    'numbers': numbers,
+    'lists': lists,
+    'second person': second_person,
+}
 
 # %% ../nbs/07_features.ipynb #10d1621b
 @dataclass
@@ -205,8 +215,8 @@ class Measures:
         names:Sequence[str] | None=None # Features; None is all
     )->Array:                           # Pairs × features
         "The differences in some features, chosen less rejected"
-        i = [self.names.index(name) for name in (self.names if names is None else names)]
-        return self.chosen[:, i] - self.rejected[:, i]
+        columns = [self.names.index(name) for name in (self.names if names is None else names)]
+        return self.chosen[:, columns] - self.rejected[:, columns]
 
     def where(self,
         keep:Array  # True for a pair that stays
@@ -220,18 +230,42 @@ class Measures:
         "The pairs of one collection"
         return self.where(self.source == source)
 
+# %% ../nbs/07_features.ipynb #5e32521d
+def _as_numbers(
+    values:list[list[Any]], # What the features gave, a row for each pair
+    names:Sequence[str],    # The features
+    hh:HH,                  # The pairs
+    side:str                # 'chosen' or 'rejected'
+)->Array:                   # The same as numbers, pairs × features
+    "Check that each value is a finite number; raises `ValueError` that names the feature and the pair"
+    np = optional_import('numpy', 'measure')
+    numbers = np.array(values).reshape(len(hh), len(names))
+    if numbers.dtype.kind in 'biuf' and np.isfinite(numbers).all(): return numbers.astype(float)
+    for pair, row in zip(hh, values):
+        for name, value in zip(names, row):
+            if isinstance(value, (bool, int, float, np.number, np.bool_)) and math.isfinite(value): continue
+            raise ValueError(f'feature {name!r} of the {side} reply of {pair.id} is {value!r}, not a finite number')
+    return numbers.astype(float)
+
 # %% ../nbs/07_features.ipynb #96c44951
 def measure(
-    hh:HH,  # The pairs
-    features:Mapping[str, Callable[[str], float]] | None=None # What to measure; None is `FEATURES`
-)->Measures: # In the order of `hh`
-    "Measure both replies of each pair"
-    np, features = optional_import('numpy', 'measure'), FEATURES if features is None else features
-    def side(name:str)->Array: return np.array([[float(f(o)) for f in features.values()] for o in hh[name]]).reshape(len(hh), len(features))
-    number = {o: i for i, o in enumerate(dict.fromkeys(o.conversation for o in hh))}
-    return Measures(tuple(features), side('chosen'), side('rejected'), np.array(hh['source']), np.array([number[o.conversation] for o in hh], int))
+    hh:HH,                                    # The pairs
+    features:Mapping[str, Feature] | None=None # What to measure; None is `FEATURES`
+)->Measures:                                  # In the order of `hh`
+    "Measure both replies of each pair; raises `ValueError` where a feature gives something that is not a finite number"
+    np = optional_import('numpy', 'measure')
+    features = FEATURES if features is None else features
+    chosen, rejected, group = [], [], []
+    number = dict[str, int]()  # of each conversation
+    for pair in progress(hh, 'measuring', len(hh)):
+        chosen.append([feature(pair.chosen) for feature in features.values()])
+        rejected.append([feature(pair.rejected) for feature in features.values()])
+        group.append(number.setdefault(pair.conversation, len(number)))
+    names = tuple(features)
+    return Measures(names, _as_numbers(chosen, names, hh, 'chosen'), _as_numbers(rejected, names, hh, 'rejected'),
+                    np.array(hh['source']), np.array(group, int))
 
-# %% ../nbs/07_features.ipynb #7735b994
+# %% ../nbs/07_features.ipynb #96fdd3c5
 STYLE:Style = {'harmless-base': ('#b3202a', 'o'), 'helpful-base': ('#0067a5', 's'),
                'helpful-online': ('#b26a00', '^'), 'helpful-rejection-sampled': ('#00796b', 'D')}
 
@@ -244,48 +278,115 @@ ODDITIES = {
     'instruction elsewhere': 'a pair of another collection is of the same conversation',
 }
 
+# %% ../nbs/07_features.ipynb #fddeea5e
 def oddities(
     hh:HH  # The pairs
 )->dict[str, Counter[str]]: # For each collection, how many pairs have which of `ODDITIES`
     "Count what one may want to know before training"
-    res:dict[str, Counter[str]] = {o: Counter() for o in dict.fromkeys(hh['source'])}
-    seen, where = set[tuple[str, ...]](), defaultdict[str, list[str]](list)
-    for o in hh:
-        key = (o.conversation, o.chosen, o.rejected)
-        res[o.source].update(o.flags)
-        if key in seen: res[o.source]['repeated'] += 1
-        if (key[0], key[2], key[1]) in seen and o.chosen != o.rejected: res[o.source]['reversed'] += 1
-        seen.add(key)
-        where[o.conversation].append(o.source)
-    for sources in where.values():
-        for source, n in Counter(sources).items(): res[source].update({'instruction again': n-1, 'instruction elsewhere': n * (len(set(sources)) > 1)})
-    return {source: +counts for source, counts in res.items()}
+    counts = {source: Counter[str]() for source in dict.fromkeys(hh['source'])}
+    seen = set[tuple[str, str, str]]()
+    sources_of = defaultdict[str, Counter[str]](Counter)
+    for pair in hh:
+        conversation = pair.conversation
+        exchanged = (conversation, pair.rejected, pair.chosen)
+        here = counts[pair.source]
+        here.update(pair.flags)
+        here['repeated'] += (conversation, pair.chosen, pair.rejected) in seen
+        here['reversed'] += exchanged in seen and pair.chosen != pair.rejected
+        seen.add((conversation, pair.chosen, pair.rejected))
+        sources_of[conversation][pair.source] += 1
+    for sources in sources_of.values():
+        for source, n in sources.items():
+            counts[source]['instruction again'] += n - 1
+            if len(sources) > 1: counts[source]['instruction elsewhere'] += n
+    return {source: +found for source, found in counts.items()}
+
+# %% ../nbs/07_features.ipynb #72e6697f
+Row: TypeAlias = 'tuple[str, str]'  # the chosen and the rejected transcript
+
+# %% ../nbs/07_features.ipynb #d9c1cd5c
+class Continued(NamedTuple):
+    "A row whose conversation goes on in another row"
+    shorter: int  # the row
+    side: str     # 'chosen' or 'rejected': the side of it that goes on
+    longer: int   # the row in which it goes on
+
+# %% ../nbs/07_features.ipynb #90f86937
+def find_continuations(
+    rows:Sequence[Row]  # The rows of a file
+)->list[Continued]:     # In the order of the longer rows
+    "Where one row's transcript is followed by another human message in a second row"
+    rows_with = defaultdict[str, list[tuple[int, str]]](list)  # for a whole transcript, the rows and sides that it is
+    for i, (chosen, rejected) in enumerate(rows):
+        rows_with[chosen].append((i, 'chosen'))
+        rows_with[rejected].append((i, 'rejected'))
+    found = dict[Continued, None]()  # keeps the order; both sides of the longer row often show the same
+    for longer, transcripts in enumerate(rows):
+        for transcript in transcripts:
+            for beginning in _beginnings(transcript):
+                for shorter, side in rows_with.get(beginning, ()):
+                    if shorter != longer: found[Continued(shorter, side, longer)] = None
+    return list(found)
+
+# %% ../nbs/07_features.ipynb #f045c835
+def _beginnings(
+    transcript:str # A conversation
+)->list[str]:      # The first is empty
+    "What stands before each human message"
+    return [transcript[:message.start()] for message in re.finditer(HUMAN, transcript)]
+
+# %% ../nbs/07_features.ipynb #ef697188
+def count_continuations(
+    path:str | Path | None=None,    # The folder; None looks where `find_files` says
+    split:Split='train',            # 'train' or 'test'
+    sources:Iterable[str]=SOURCES,  # Collections to read
+    download:bool=True              # May the files be downloaded?
+)->dict[str, Counter[str]]:         # For each collection, how often 'chosen' and how often 'rejected' goes on
+    "Count which side the conversations went on from"
+    rows_by_source = read_rows(path, split, sources, download)
+    return {source: Counter(continued.side for continued in find_continuations(rows)) for source, rows in rows_by_source.items()}
 
 # %% ../nbs/07_features.ipynb #4b33524d
+def _conversation_of(
+    row:Row # One row
+)->str:     # The same for all rows of a conversation
+    "What rows of one conversation share; compare `Pair.conversation`"
+    first_message = row[0].split(ASSISTANT)[0].removeprefix(HUMAN)
+    return Pair(first_message, '', '', '', '', 0).conversation
+
+# %% ../nbs/07_features.ipynb #117e306e
 def count_relatives(
-    rows:Mapping[str, Sequence[tuple[str, str]]]  # For each collection its rows, as `read_rows` gives them
-)->dict[str, Counter[str]]: # For each collection the number of 'rows', and of those with a relative 'here' or 'elsewhere'
+    rows:Mapping[str, Sequence[Row]] # The rows of each collection, as `read_rows` gives them
+)->dict[str, Counter[str]]:          # For each collection the number of 'rows', and of those with a relative 'here' or 'elsewhere'
     "Count the rows that share their first human message with another row"
-    first = {source: [Pair(c.split(ASSISTANT)[0].removeprefix(HUMAN), '', '', source, '', 0).conversation for c, _ in rs] for source, rs in rows.items()}
-    counts = {source: Counter(o) for source, o in first.items()}
-    return {source: Counter(rows=len(o), here=sum(counts[source][k] > 1 for k in o),
-                            elsewhere=sum(any(k in c for s, c in counts.items() if s != source) for k in o)) for source, o in first.items()}
+    own = {source: Counter(_conversation_of(row) for row in its_rows) for source, its_rows in rows.items()}
+    collections_with = Counter(conversation for conversations in own.values() for conversation in conversations)
+    relatives = {}
+    for source, conversations in own.items():
+        here = sum(n for n in conversations.values() if n > 1)
+        elsewhere = sum(n for conversation, n in conversations.items() if collections_with[conversation] > 1)
+        relatives[source] = Counter(rows=len(rows[source]), here=here, elsewhere=elsewhere)
+    return relatives
 
 # %% ../nbs/07_features.ipynb #ebbd784b
 def replies_to_judge(
-    hh:HH,          # The pairs
-    name:str,       # A feature that is true or false
-    n:int,          # How many replies
-    found:bool=True,# Replies in which it finds something, or in which it does not?
-    seed:int=0      # The same seed gives the same draw
-)->list[tuple[str, str]]: # Pair's id and 'chosen' or 'rejected'
+    hh:HH,                   # The pairs
+    feature:str | Feature,   # One of `FEATURES`, or a function; true or false
+    n:int,                   # How many replies
+    found:bool=True,         # Replies in which it finds something, or in which it does not?
+    seed:int=0               # The same seed gives the same draw
+)->list[tuple[str, str]]:    # Pair's id and 'chosen' or 'rejected'
     "Draw replies to judge a feature by"
-    all = [(o.id, side) for o in hh for side in ('chosen', 'rejected') if FEATURES[name](getattr(o, side)) == found]
-    return [all[i] for i in draw(n, len(all), seed)]
+    finds = FEATURES[feature] if isinstance(feature, str) else feature
+    replies = []
+    for pair in progress(hh, 'drawing'):
+        if finds(pair.chosen) == found: replies.append((pair.id, 'chosen'))
+        if finds(pair.rejected) == found: replies.append((pair.id, 'rejected'))
+    return [replies[i] for i in draw(n, len(replies), seed)]
 
 # %% ../nbs/07_features.ipynb #061bad79
 def read_judgements(
     path:str | Path  # A JSON-lines file
 )->list[dict[str, Any]]: # One for each line
     "Read judgements made by hand"
-    return [json.loads(o) for o in Path(path).read_text(encoding='utf-8').splitlines()]
+    return [json.loads(line) for line in Path(path).read_text(encoding='utf-8').splitlines()]
