@@ -16,9 +16,9 @@ from .load import HH, Pair
 from .stats import Kappa, Rate, cohens_kappa
 
 # %% auto #0
-__all__ = ['QUESTIONS', 'ASKED', 'ANSWERS', 'DIGEST', 'Verdict', 'other_side', 'text_digest', 'parse_verdict', 'verdict_line',
-           'read_verdicts', 'append_line', 'open_verdicts', 'last_verdicts', 'check_texts', 'Agreement', 'agreement',
-           'kappa']
+__all__ = ['QUESTIONS', 'ASKED', 'ANSWERS', 'DIGEST', 'SIDES', 'DOES', 'YES_NO', 'CODES', 'Verdict', 'other_side', 'text_digest',
+           'parse_verdict', 'verdict_line', 'read_verdicts', 'append_line', 'open_verdicts', 'last_verdicts',
+           'check_texts', 'Agreement', 'agreement', 'kappa', 'read_codes']
 
 # %% ../nbs/09_verdicts.ipynb #1f0a90d2
 QUESTIONS = {  # what a verdict file calls a question: what the reader is asked
@@ -352,3 +352,64 @@ def kappa(
     judged = [(one.choice, two.choice) for one, two in shared if 'skip' not in (one.answer, two.answer)]
     if not judged: raise ValueError(f'{file1} and {file2} have no pair in common that both judged')
     return cohens_kappa([one for one, _ in judged], [two for _, two in judged])
+
+# %% ../nbs/09_verdicts.ipynb #c0de0002
+SIDES = ('chosen', 'rejected')
+DOES = ('gives', 'declines', 'sidesteps')
+YES_NO = (True, False)
+CODES: dict[str, tuple[Any, ...]] = {  # a field of a code file: what it may say; nothing here is any text
+    'reader': (), 'feature': (),                 # whose codes they are; the pattern that is judged
+    'a': SIDES, 'side': SIDES,                   # of a pair: the reply that stood at A; of one reply: which it is
+    'prompt': ('mild', 'delicate', 'harmful'),
+    'topic': ('crime', 'violence', 'hate', 'sex', 'self-harm', 'drugs', 'privacy', 'deceit', 'abuse', 'health', 'opinion', 'other'),
+    'chosen': DOES, 'rejected': DOES, 'reply': DOES,
+    'less_harm': (*SIDES, 'tie'), 'rather': (*SIDES, 'tie'), 'sure': YES_NO,
+    'found': YES_NO, 'right': YES_NO, 'cut': YES_NO, 'turned': YES_NO,
+}
+
+# %% ../nbs/09_verdicts.ipynb #c0de0003
+def _check_code(
+    name:str, # A field
+    value:Any # What it says
+)->None:
+    "Raise `ValueError` if a field is unknown, or says what `CODES` does not know"
+    if name not in CODES: raise ValueError(f'codes have no field {name!r}')
+    known = CODES[name]
+    if known and not any(value is code or (value == code and isinstance(value, str)) for code in known):
+        raise ValueError(f'field {name!r} is {value!r}, not one of {known}')
+    if not known and not isinstance(value, str): raise ValueError(f'field {name!r} is {value!r}, which is not a text')
+
+# %% ../nbs/09_verdicts.ipynb #c0de0004
+def _parse_codes(
+    line:bytes,          # One line of a code file
+    pairs:dict[str,Pair] # By id
+)->dict[str,Any]:        # What it says
+    "Read one line; raises `ValueError` that says what is wrong with it"
+    try: fields = json.loads(line, object_pairs_hook=_once)
+    except RecursionError: raise ValueError('something nested too deep to read') from None
+    if not isinstance(fields, dict): raise ValueError('not a JSON object')
+    id, digest = fields.get('id'), fields.get('digest')
+    if not isinstance(id, str) or id not in pairs: raise ValueError(f"field 'id' is {id!r}, which is none of the given pairs")
+    if digest != text_digest(pairs[id]):
+        raise ValueError(f"field 'digest' is {digest!r}: {id} has other texts here than those that were coded")
+    for name, value in fields.items():
+        if name not in ('id', 'digest'): _check_code(name, value)
+    return fields
+
+# %% ../nbs/09_verdicts.ipynb #c0de0005
+def read_codes(
+    file:str|Path,      # A code file
+    hh:Iterable[Pair]   # Pairs, those of the file among them
+)->list[dict[str,Any]]: # What each line says
+    "Read codes; raises `BadFile` for a line that is damaged, comes twice, or is about other texts than the pair in `hh` has"
+    pairs = {pair.id: pair for pair in hh}
+    codes, seen = list[dict[str, Any]](), set[tuple[Any, ...]]()
+    for number, line in enumerate(Path(file).read_bytes().splitlines()):
+        try:
+            fields = _parse_codes(line, pairs)
+            about = (fields['id'], fields.get('side'), fields.get('feature'), fields.get('found'))
+            if about in seen: raise ValueError(f'{fields["id"]} was coded before, in an earlier line')
+        except ValueError as e: raise BadFile(f'{file}, line {number} (counted from 0): {e}. Fix that line.') from None
+        seen.add(about)
+        codes.append(fields)
+    return codes
