@@ -5,6 +5,7 @@ import ast, inspect, io, re, textwrap, tokenize
 from importlib import import_module
 
 from fastcore.docments import qual_name
+from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup
 
 WIDTH = 76  # characters of code that fit beside the sidebar
@@ -124,12 +125,18 @@ def raw_html(html):
     fence = '````' if '```' in html else '```'
     return f'{fence}{{=html}}\n{html}\n{fence}'
 
+def with_clone(text, address):
+    "The commands on the first page begin with how to get a clone, where pyproject.toml says from where"
+    if not address: return text
+    return text.replace('```sh\nmake look', f'```sh\ngit clone {address} hh_nbdev && cd hh_nbdev\nmake look', 1)
+
 def for_quarto(cell):
     """Change what Quarto would misread in a cell.
 
     It adds two scripts from another host to a page with an HTML or widget output, hides from "On this page" what a cell
     with `metadata.execution` shows, and makes a caption of the text of a picture that stands alone."""
-    if cell.cell_type == 'markdown': cell.source = PICTURE.sub(r'\1<!-- -->', cell.source)
+    if cell.cell_type == 'markdown':
+        cell.source = with_clone(PICTURE.sub(r'\1<!-- -->', cell.source), get_config().git_url)
     if cell.cell_type != 'code': return
     cell.metadata.pop('execution', None)
     for output in cell.get('outputs', []):
