@@ -192,6 +192,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'hh_nbdev.look._Finder.flags': ('look.html#_finder.flags', 'hh_nbdev/look.py'),
                                'hh_nbdev.look._Finder.texts': ('look.html#_finder.texts', 'hh_nbdev/look.py'),
                                'hh_nbdev.look._card_block': ('look.html#_card_block', 'hh_nbdev/look.py'),
+                               'hh_nbdev.look._count_row': ('look.html#_count_row', 'hh_nbdev/look.py'),
                                'hh_nbdev.look._counts_html': ('look.html#_counts_html', 'hh_nbdev/look.py'),
                                'hh_nbdev.look._display': ('look.html#_display', 'hh_nbdev/look.py'),
                                'hh_nbdev.look._folded_pair': ('look.html#_folded_pair', 'hh_nbdev/look.py'),

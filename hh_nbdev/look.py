@@ -88,7 +88,7 @@ class Card:
     def legend(self)->str:
         "What the marks mean; '' if there are none"
         if not any(run.marked for runs in self.texts.values() for run in runs): return ''
-        return 'found' if self.found else 'only on that side'
+        return 'a match' if self.found else 'only on that side'
 
 # %% ../nbs/05_look.ipynb #7e2a0004
 def make_card(
@@ -158,6 +158,7 @@ _STYLE = '''<style>
 .hh-pair.hh-found mark::before {content: ' [found: '}
 .hh-pair mark::after {content: '] '}
 .hh-pair summary {cursor: pointer}
+table.hh-counts th[scope] {text-align: start; font-weight: normal}
 </style>'''
 
 # %% ../nbs/05_look.ipynb #7e2a0008
@@ -214,13 +215,21 @@ def card_html(
     return f'<div>{_STYLE}{_card_block(card, fold)}</div>'
 
 # %% ../nbs/05_look.ipynb #5ff494ae
+def _count_row(
+    name:str,   # What is counted
+    n:int | str # How many, or a heading
+)->str:
+    "A row of the small table"
+    number = f'{n:,}' if isinstance(n, int) else n
+    return f'<tr><th scope="row">{escape_html(name)}</th><td>{number}</td></tr>'
+
 def _counts_html(
     hh:HH # Pairs
 )->str:
     "How many pairs of which collection, as a small table"
     counts = Counter(hh['source'])
-    rows = ''.join(f'<tr><td>{escape_html(source)}</td><td>{n:,}</td></tr>' for source, n in counts.items())
-    return f'<table><tr><th>source</th><th>pairs</th></tr>{rows}<tr><th>all</th><th>{len(hh):,}</th></tr></table>'
+    rows = ''.join(_count_row(source, n) for source, n in counts.items())
+    return f'<table class="hh-counts">{_count_row("source", "pairs")}{rows}{_count_row("all", len(hh))}</table>'
 
 def _folded_pair(
     pair:Pair # A pair
@@ -520,6 +529,7 @@ class _Browser:
 
     def show(self, _:Any=None, note:str='')->None:
         "Show the pair whose number is in the field"
+        if not (self.found or note): note = 'No pair fits what was typed.'
         self.status.value = f'<span role="status">of {len(self.found):,}. {escape_html(note)}</span>'
         self.page.value = self.page_html() if self.found else ''
 
