@@ -117,7 +117,7 @@ def _what_else(
     start:bytes  # The first bytes of a file, or of what was unzipped from it
 )->str:          # '' if it may be JSON lines
     "What a file is instead of JSON lines, and what to do"
-    if start[257:262] == b'ustar': return 'is a tar archive. Unpack it'
+    if start[257:262] == b'ustar' and start.lstrip()[:1] != b'{': return 'is a tar archive. Unpack it'
     for begins, (what, advice) in OTHER_FILES.items():
         if start == begins or (begins and start.lstrip().startswith(begins)): return f'{what}. {advice}'
     return ''

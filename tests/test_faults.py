@@ -105,6 +105,11 @@ def test_bom_crlf_blank_lines_no_last_newline(tmp_path):
     hh = load(tmp_path, gzip.compress(b'\xef\xbb\xbf' + LINE + b'\r\n\r\n  \n' + LINE))
     assert (hh['line'], hh.report.read, hh['chosen']) == ([0, 3], 2, ['a’b'] * 2)
 
+def test_a_first_row_with_the_mark_of_a_tar_archive_in_its_text(tmp_path):
+    "tar archives have the word ustar at byte 257; so may a text. Found by fuzzing"
+    row = json.dumps(dict(chosen=f'{HUMAN} {"ustar " * 80}{ASSISTANT} a', rejected=f'{HUMAN} hi'))
+    for shift in range(6): assert load(tmp_path, gzip.compress(b' ' * shift + row.encode())).report.read == 1
+
 def test_plain_jsonl(tmp_path): assert len(load(tmp_path, LINE, 'helpful-base.jsonl')) == 1
 
 # Rows
