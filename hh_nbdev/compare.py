@@ -46,9 +46,10 @@ def _shared_runs(
     middle_a, middle_b = a[start:a_end], b[start:b_end]
     if len(middle_a) * len(middle_b) <= _MAX_CELLS:
         matcher = SequenceMatcher(None, middle_a, middle_b, autojunk=False)
-        for match in matcher.get_matching_blocks():
-            if match.size < _MIN_RUN: continue
-            shared.append(Match(start + match.a, start + match.b, match.size))
+        for in_a, in_b, size in matcher.get_matching_blocks():
+            if size < _MIN_RUN: continue
+            run = Match(start + in_a, start + in_b, size)
+            shared.append(run)
     shared.append(Match(a_end, b_end, end))
     return shared
 
@@ -86,11 +87,11 @@ def compare(
     words_a, words_b = _WORD.findall(a), _WORD.findall(b)
     shared = _shared_runs(words_a, words_b)
     n_shared = sum(run.size for run in shared)
-    n_words = (len(words_a) + len(words_b)) / 2
-    if n_shared < _MIN_SHARED * n_words: return [Run(a)], [Run(b)]
-    marked_a = _mark_others(words_a, [(run.a, run.size) for run in shared])
-    marked_b = _mark_others(words_b, [(run.b, run.size) for run in shared])
-    return marked_a, marked_b
+    mean_words = (len(words_a) + len(words_b)) / 2
+    if n_shared < _MIN_SHARED * mean_words: return [Run(a)], [Run(b)]
+    in_a = [(run.a, run.size) for run in shared]
+    in_b = [(run.b, run.size) for run in shared]
+    return _mark_others(words_a, in_a), _mark_others(words_b, in_b)
 
 # %% ../nbs/04_compare.ipynb #6c1d0008
 def mark_matches(

@@ -5,10 +5,8 @@
 # %% ../nbs/05_look.ipynb #71293c4f
 from __future__ import annotations
 import re, sys
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 from fastcore.basics import patch
@@ -19,8 +17,8 @@ from .load import HH, Pair
 from .transcript import FLAGS
 
 # %% auto #0
-__all__ = ['FOLD', 'examples', 'visible', 'Card', 'make_card', 'pair_card', 'fold_text', 'escape_html', 'card_html', 'card_rich',
-           'make_console', 'card_height', 'fit_fold', 'show', 'widget_row', 'browse']
+__all__ = ['examples', 'visible', 'Card', 'make_card', 'pair_card', 'escape_html', 'card_html', 'card_rich', 'make_console',
+           'fit_fold', 'show', 'widget_row', 'browse']
 
 # %% ../nbs/05_look.ipynb #7e2a0001
 if TYPE_CHECKING:
@@ -87,7 +85,8 @@ class Card:
     @property
     def legend(self)->str:
         "What the marks mean; '' if there are none"
-        if not any(run.marked for runs in self.texts.values() for run in runs): return ''
+        runs = [run for text in self.texts.values() for run in text]
+        if not any(run.marked for run in runs): return ''
         return 'a match' if self.found else 'only on that side'
 
 # %% ../nbs/05_look.ipynb #7e2a0004
@@ -99,9 +98,11 @@ def make_card(
     mark:str | re.Pattern[str] | None=None  # Mark what this finds; None marks what differs between the replies
 )->Card:
     "A card of an instruction and two replies"
+    texts = {'instruction': instruction, **replies}
     if mark is None: marked = [[Run(instruction)], *compare(*replies.values())]
-    else: marked = [mark_matches(text, mark) for text in (instruction, *replies.values())]
-    return Card(title, list(notes), dict(zip(['instruction', *replies], marked)), found=mark is not None)
+    else: marked = [mark_matches(text, mark) for text in texts.values()]
+    runs = dict(zip(texts, marked))
+    return Card(title, list(notes), runs, found=mark is not None)
 
 # %% ../nbs/05_look.ipynb #7e2a0005
 def pair_card(
@@ -110,29 +111,33 @@ def pair_card(
 )->Card:
     "The card of a pair, with its id, its kind, and its flags with what they mean"
     notes = [pair.kind]
-    for flag in pair.flags: notes.append(f'{flag}: {FLAGS[flag].meaning}')
-    return make_card(pair.instruction, dict(chosen=pair.chosen, rejected=pair.rejected), pair.id, notes, mark)
+    for flag in pair.flags:
+        meaning = FLAGS[flag].meaning
+        notes.append(f'{flag}: {meaning}')
+    replies = dict(chosen=pair.chosen, rejected=pair.rejected)
+    return make_card(pair.instruction, replies, pair.id, notes, mark)
 
 # %% ../nbs/05_look.ipynb #0beaa3f3
-FOLD = 1_000  # characters
+_FOLD = 1_000  # characters
 
 def _length(
     runs:list[Run] # A text in runs
 )->int:            # Characters
     return sum(len(run.text) for run in runs)
 
-def fold_text(
+def _fold_text(
     runs:list[Run],         # A text in runs
-    fold:int | None=FOLD    # Characters to show at once; None shows all
+    fold:int | None=_FOLD    # Characters to show at once; None shows all
 )->tuple[list[Run], list[Run]]:  # What is shown at once, and the rest: none if the text is not much longer
     "Fold a long text"
     if fold is None or _length(runs) <= 1.5 * fold: return runs, []
-    head, rest, left = list[Run](), list[Run](), fold
+    head, rest, room = list[Run](), list[Run](), fold
     for run in runs:
-        head.append(run._replace(text=run.text[:left]))
-        rest.append(run._replace(text=run.text[left:]))
-        left = max(0, left - len(run.text))
-    return [run for run in head if run.text], [run for run in rest if run.text]
+        before, after = run.text[:room], run.text[room:]
+        if before: head.append(Run(before, run.marked))
+        if after: rest.append(Run(after, run.marked))
+        room -= len(before)
+    return head, rest
 
 # %% ../nbs/05_look.ipynb #45d088ce
 _STYLE = '''<style>
@@ -181,10 +186,10 @@ def _runs_html(
 
 def _text_html(
     runs:list[Run],      # A text in runs
-    fold:int | None=FOLD # Characters to show at once
+    fold:int | None=_FOLD # Characters to show at once
 )->str:                  # HTML; without its tags and summary it is the text, made visible
     "A text as HTML, folded if it is long"
-    head, rest = fold_text(runs, fold)
+    head, rest = _fold_text(runs, fold)
     html = _runs_html(head) or '<i>empty</i>'
     if not rest: return html
     return f'{html}<details><summary>{_length(rest):,} more characters</summary>{_runs_html(rest)}</details>'
@@ -192,7 +197,7 @@ def _text_html(
 # %% ../nbs/05_look.ipynb #8a6ba2a2
 def _card_block(
     card:Card,           # A card
-    fold:int | None=FOLD # Characters of a text to show at once
+    fold:int | None=_FOLD # Characters of a text to show at once
 )->str:                  # HTML, to stand on a page that has `_STYLE`
     "A card without its style"
     head = [card.title, *card.notes]
@@ -209,7 +214,7 @@ def _card_block(
 # %% ../nbs/05_look.ipynb #7e2a0010
 def card_html(
     card:Card,           # A card
-    fold:int | None=FOLD # Characters of a text to show at once; None shows all
+    fold:int | None=_FOLD # Characters of a text to show at once; None shows all
 )->str:                  # One block of HTML, safe whatever the texts hold
     "A card as HTML"
     return f'<div>{_STYLE}{_card_block(card, fold)}</div>'
@@ -227,16 +232,19 @@ def _counts_html(
     hh:HH # Pairs
 )->str:
     "How many pairs of which collection, as a small table"
-    counts = Counter(hh['source'])
-    rows = ''.join(_count_row(source, n) for source, n in counts.items())
-    return f'<table class="hh-counts">{_count_row("source", "pairs")}{rows}{_count_row("all", len(hh))}</table>'
+    rows = _count_row('source', 'pairs')
+    for source, n in hh.counts.items(): rows += _count_row(source, n)
+    rows += _count_row('all', len(hh))
+    return f'<table class="hh-counts">{rows}</table>'
 
 def _folded_pair(
     pair:Pair # A pair
 )->str:
     "A pair's card behind its first words"
-    words = f'<bdi>{escape_html(pair.id)}</bdi> <bdi>{escape_html(shorten(pair.instruction, 80))}</bdi>'
-    return f'<details><summary>{words}</summary>{_card_block(pair_card(pair))}</details>'
+    first_words = shorten(pair.instruction, 80)
+    summary = f'<bdi>{escape_html(pair.id)}</bdi> <bdi>{escape_html(first_words)}</bdi>'
+    card = _card_block(pair_card(pair))
+    return f'<details><summary>{summary}</summary>{card}</details>'
 
 # %% ../nbs/05_look.ipynb #7e2a0013
 _N_CARDS, _N_FOLDED = 3, 7
@@ -274,16 +282,19 @@ def _text_for(
 def _runs_for(
     console:Console,     # Where they will be printed
     runs:list[Run],      # A text in runs
-    fold:int | None=FOLD # Characters to show at once
+    fold:int | None=_FOLD # Characters to show at once
 )->Text:
     "A text in runs, folded if it is long. Without colours there is no underline: brackets take its place"
-    head, rest = fold_text(runs, fold)
+    head, rest = _fold_text(runs, fold)
     shown = _text_for(console, '')
     for run in head:
-        if not run.marked: shown.append(_text_for(console, run.text))
-        elif console.color_system: shown.append(_text_for(console, run.text, 'bold underline'))
-        else: shown.append(_text_for(console, f'[[{run.text}]]'))
-    if rest: shown.append(_text_for(console, f' … {_length(rest):,} more characters', 'italic'))
+        text, style = run.text, ''
+        if run.marked and console.color_system: style = 'bold underline'
+        elif run.marked: text = f'[[{text}]]'
+        shown.append(_text_for(console, text, style))
+    if rest:
+        more = f' … {_length(rest):,} more characters'
+        shown.append(_text_for(console, more, 'italic'))
     return shown or _text_for(console, 'empty', 'italic')
 
 # %% ../nbs/05_look.ipynb #7e2a0014
@@ -313,7 +324,7 @@ def _replies_for(
 def card_rich(
     card:Card,           # A card
     console:Console,     # The console that it is for
-    fold:int | None=FOLD # Characters of a text to show at once; None shows all
+    fold:int | None=_FOLD # Characters of a text to show at once; None shows all
 )->RenderableType:       # For `console.print`
     "A card for a terminal"
     from rich.console import Group
@@ -357,12 +368,12 @@ def make_console(
     return console
 
 # %% ../nbs/05_look.ipynb #7e2a0019
-_FOLDS = (FOLD, 700, 500, 350, 250, 180, 120, 80, 50, 30)
+_FOLDS = (_FOLD, 700, 500, 350, 250, 180, 120, 80, 50, 30)
 
-def card_height(
+def _card_height(
     card:Card,           # A card
     console:Console,     # The console that it is for
-    fold:int | None=FOLD # Characters of a text to show at once; None shows all
+    fold:int | None=_FOLD # Characters of a text to show at once; None shows all
 )->int:                  # Lines
     "How many lines a card takes on a console"
     return len(console.render_lines(card_rich(card, console, fold)))
@@ -374,7 +385,7 @@ def fit_fold(
 )->int | None:       # For `card_rich`: None if the whole card fits
     "How far to fold a card's texts so that it fits in so many lines; 30 characters if nothing fits"
     for fold in (None, *_FOLDS):
-        if card_height(card, console, fold) <= height: return fold
+        if _card_height(card, console, fold) <= height: return fold
     return _FOLDS[-1]
 
 # %% ../nbs/05_look.ipynb #7e2a0028
@@ -409,8 +420,9 @@ def show(
     """
     as_html = _in_notebook() and to is None and width is None
     console = to or make_console(width)
-    fold = None if full or mark is not None else FOLD
-    for pair in [pairs] if isinstance(pairs, Pair) else pairs:
+    fold = None if full or mark is not None else _FOLD
+    if isinstance(pairs, Pair): pairs = [pairs]
+    for pair in pairs:
         card = pair_card(pair, mark)
         if as_html: _display(card_html(card, fold))
         else: console.print(card_rich(card, console, fold))
@@ -450,29 +462,32 @@ def _search_pattern(
     return pattern.replace("'", "['‘’]").replace('"', '["“”]')
 
 # %% ../nbs/05_look.ipynb #7e2a0030
+_SEARCHED:dict[str, Callable[[Pair], str]] = dict(  # field of the browser: what it searches
+    kind=lambda pair: pair.kind,
+    source=lambda pair: pair.source,
+    flag=lambda pair: ' '.join(pair.flags),
+    text=lambda pair: '\n'.join(pair[:3]))
+
 class _Finder:
-    "Finds pairs by part of their kind, source, flags or texts"
-    def __init__(self, hh:HH): self.pairs = tuple(hh)
+    "Finds pairs by parts of what `_SEARCHED` says"
+    def __init__(self, hh:HH):
+        self.pairs = tuple(hh)
+        self.columns = dict[str, list[bytes]]()  # made at the first search
 
-    @cached_property
-    def texts(self)->list[bytes]:
-        "The texts of each pair"
-        return [_searchable('\n'.join((pair.instruction, pair.chosen, pair.rejected))) for pair in self.pairs]
+    def column(self, name:str)->list[bytes]:
+        "What a field searches in each pair"
+        if name not in self.columns:
+            searched = _SEARCHED[name]
+            self.columns[name] = [_searchable(searched(pair)) for pair in self.pairs]
+        return self.columns[name]
 
-    @cached_property
-    def flags(self)->list[str]:
-        "The flags of each pair"
-        return [' '.join(pair.flags) for pair in self.pairs]
-
-    def find(self, kind:str='', source:str='', flag:str='', text:str='')->list[int]:
-        "Where the pairs stand that fit all that is given"
+    def find(self, **typed:str)->list[int]:
+        "Where the pairs stand that fit what was typed into all fields"
         found = list(range(len(self.pairs)))
-        if kind: found = [i for i in found if kind in self.pairs[i].kind]
-        if source: found = [i for i in found if source in self.pairs[i].source]
-        if flag: found = [i for i in found if flag in self.flags[i]]
-        if text:
-            wanted = _searchable(text)
-            found = [i for i in found if wanted in self.texts[i]]
+        for name, part in typed.items():
+            if not part: continue
+            wanted, column = _searchable(part), self.column(name)
+            found = [i for i in found if wanted in column[i]]
         return found
 
 # %% ../nbs/05_look.ipynb #e92d0eb9
@@ -496,7 +511,7 @@ class _Browser:
         self.hh, self.finder = hh, _Finder(hh)
         self.found = list[int]()  # where the pairs stand that fit
         self.make_widgets()
-        for field in self.fields: field.observe(self.search, 'value')
+        for field in self.fields.values(): field.observe(self.search, 'value')
         self.id.observe(self.jump, 'value')
         self.number.observe(self.show, 'value')
         self.back.on_click(self.go_back)
@@ -506,22 +521,24 @@ class _Browser:
     def make_widgets(self)->None:
         "Make the fields, the buttons and the page"
         widgets = optional_import('ipywidgets', 'look')
-        self.kind = _menu('kind', dict.fromkeys(kind_of(source) for source in SOURCES))
-        self.source = _menu('source', SOURCES)
-        self.flag = _menu('flag', FLAGS)
-        self.text = widgets.Text(description='text', placeholder='in any of the three texts')
-        self.fields = [self.kind, self.source, self.flag, self.text]
+        self.fields = dict(
+            kind=_menu('kind', dict.fromkeys(kind_of(source) for source in SOURCES)),
+            source=_menu('source', SOURCES),
+            flag=_menu('flag', FLAGS),
+            text=widgets.Text(description='text', placeholder='in any of the three texts'))
         self.id = widgets.Text(description='id', placeholder='then Enter', continuous_update=False)
+        self.back = widgets.Button(description='Back')
+        self.next = widgets.Button(description='Next')
         self.number = widgets.BoundedIntText(description='pair')
-        self.back, self.next = widgets.Button(description='Back'), widgets.Button(description='Next')
         self.status, self.page = widgets.HTML(), widgets.HTML()
-        search = widget_row(*self.fields, self.id)
+        search = widget_row(*self.fields.values(), self.id)
         turn = widget_row(self.back, self.next, self.number, self.status)
         self.box = widgets.VBox([search, turn, self.page])
 
     def search(self, _:Any=None)->None:
         "Find the pairs that fit what was typed, and show the first"
-        self.found = self.finder.find(*(field.value.strip().casefold() for field in self.fields))
+        typed = {name: field.value.strip() for name, field in self.fields.items()}
+        self.found = self.finder.find(**typed)
         first = min(1, len(self.found))  # 0 where nothing was found
         self.number.min, self.number.max = 0, len(self.found)
         self.number.value = self.number.min = first
@@ -530,15 +547,18 @@ class _Browser:
     def show(self, _:Any=None, note:str='')->None:
         "Show the pair whose number is in the field"
         if not (self.found or note): note = 'No pair fits what was typed.'
-        self.status.value = f'<span role="status">of {len(self.found):,}. {escape_html(note)}</span>'
+        status = f'of {len(self.found):,}. {note}'
+        self.status.value = f'<span role="status">{escape_html(status)}</span>'
         self.page.value = self.page_html() if self.found else ''
 
     def page_html(self)->str:
         "The card of the current pair; where a text was searched for, in full and with the matches marked"
-        pair = self.finder.pairs[self.found[self.number.value - 1]]
-        text = self.text.value.strip()
+        place = self.found[self.number.value - 1]
+        pair = self.finder.pairs[place]
+        text = self.fields['text'].value.strip()
         if not text: return card_html(pair_card(pair))
-        return card_html(pair_card(pair, mark=_search_pattern(text)), fold=None)
+        card = pair_card(pair, mark=_search_pattern(text))
+        return card_html(card, fold=None)
 
     def jump(self, _:Any=None)->None:
         "Show the pair whose id was typed, whatever was searched for"
@@ -548,12 +568,17 @@ class _Browser:
         except KeyError as e:
             self.show(note=e.args[0])
             return
-        for field in [self.id, *reversed(self.fields)]: field.value = ''
+        for field in (self.id, *self.fields.values()): field.value = ''
         self.number.value = 1 + self.finder.pairs.index(pair)
         self.show()
 
-    def go_back(self, _:Any=None)->None: self.number.value = max(self.number.min, self.number.value - 1)
-    def go_on(self, _:Any=None)->None: self.number.value = min(self.number.max, self.number.value + 1)
+    def go_back(self, _:Any=None)->None:
+        "Show the pair before"
+        self.number.value = max(self.number.min, self.number.value - 1)
+
+    def go_on(self, _:Any=None)->None:
+        "Show the next pair"
+        self.number.value = min(self.number.max, self.number.value + 1)
 
 # %% ../nbs/05_look.ipynb #7e2a0024
 def browse(

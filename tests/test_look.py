@@ -1,6 +1,7 @@
 "Showing pairs: whatever a text holds is shown, and nothing of it is done."
 import html, io, os, re, subprocess, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -9,7 +10,8 @@ from rich.console import Console
 from hh_nbdev.compare import Run
 from hh_nbdev.load import HH, Pair, load_hh
 from hh_nbdev.look import (
-    _UNSEEN, FOLD, _Finder, card_height, card_html, card_rich, fit_fold, fold_text, make_card, make_console, pair_card, show, visible)
+    _FOLD, _UNSEEN, _card_height, _Finder, _fold_text, card_html, card_rich, examples, fit_fold, make_card,
+    make_console, pair_card, show, visible)
 from hostile import HOSTILE, TEXTS
 
 PICTURE = '[\u2400-\u2421]|⟨U\\+[0-9A-F]{4,6}⟩'  # what `visible` puts in place of an unseen character
@@ -58,14 +60,14 @@ def test_html_holds_nothing_that_markdown_reads(instruction, chosen, rejected):
 @given(st.lists(st.builds(Run, st.text(min_size=1, max_size=3000), st.booleans())))
 def test_folding_loses_nothing(runs):
     def letters(runs): return [(letter, run.marked) for run in runs for letter in run.text]
-    head, rest = fold_text(runs)
+    head, rest = _fold_text(runs)
     assert letters(head) + letters(rest) == letters(runs)
-    if rest: assert len(letters(head)) == FOLD
-    else: assert len(letters(runs)) <= 1.5 * FOLD
+    if rest: assert len(letters(head)) == _FOLD
+    else: assert len(letters(runs)) <= 1.5 * _FOLD
 
 # One card, shown everywhere
 
-def printed(card, width=80, fold=FOLD, **options):
+def printed(card, width=80, fold=_FOLD, **options):
     "What a terminal is sent for a card"
     console = Console(file=io.StringIO(), width=width, markup=False, highlight=False, emoji=False, **options)
     console.print(card_rich(card, console, fold))
@@ -83,7 +85,7 @@ def test_matches_are_marked_in_all_three_texts_and_the_differences_are_not():
     assert printed(card).count('[[cat]]') == 3
 
 def test_a_match_beyond_the_fold_is_shown(capsys):
-    pair = make_pair('x ' * FOLD + 'needle')
+    pair = make_pair('x ' * _FOLD + 'needle')
     show(pair, to=Console(width=80, force_jupyter=False))
     assert 'needle' not in capsys.readouterr().out
     show(pair, to=Console(width=80, force_jupyter=False), mark='needle')
@@ -94,7 +96,7 @@ def test_a_match_beyond_the_fold_is_shown(capsys):
 def test_the_height_of_a_card_is_the_number_of_lines_printed(instruction, chosen, width, fold):
     card = pair_card(make_pair(instruction, chosen))
     console = Console(file=io.StringIO(), width=width, markup=False, highlight=False, emoji=False)
-    assert card_height(card, console, fold) == printed(card, width, fold).count('\n')
+    assert _card_height(card, console, fold) == printed(card, width, fold).count('\n')
 
 @pytest.mark.real
 @pytest.mark.parametrize('width, height', [(80, 18), (50, 16), (120, 34)])
@@ -103,7 +105,7 @@ def test_the_longest_real_pair_can_be_folded_to_fit_a_screen(width, height):
     card, console = pair_card(longest), Console(width=width)
     fold = fit_fold(card, console, height)
     assert fold is not None
-    assert card_height(card, console, fold) <= height < card_height(card, console, None)
+    assert _card_height(card, console, fold) <= height < _card_height(card, console, None)
 
 SHOW = "from hh_nbdev import load_hh, show; show(load_hh('sample')[0])"
 
@@ -113,6 +115,13 @@ def test_a_pair_is_shown_however_narrow_the_terminal_says_it_is(columns):
     pair = load_hh('sample')[0]
     for text in pair[:3]: assert without_space(text) in without_space(out)
     assert max(map(len, out.splitlines())) <= 20
+
+@pytest.mark.parametrize('columns', ['0', '1', '10', '20'])
+def test_a_blind_pair_is_shown_however_narrow_the_terminal_says_it_is(columns, tmp_path):
+    command = [Path(sys.executable).parent/'hh-review', tmp_path/'verdicts.jsonl', '--n', '1', '--path', 'sample', '--kind', 'helpful']
+    out = subprocess.run(command, input='q\n', capture_output=True, text=True, env={**os.environ, 'COLUMNS': columns}).stdout
+    pair = examples(load_hh('sample').helpful, 1)[0]
+    for text in pair[:3]: assert without_space(text) in without_space(out)
 
 @pytest.mark.parametrize('width', [0, 1, 10, 20])
 def test_a_console_has_room_for_a_pair(width):
