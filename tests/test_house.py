@@ -1,98 +1,129 @@
-"The habits of the house, checked: notebooks and modules, docs and commands"
+"The habits of the house: notebooks and modules, docs and commands"
 import ast, configparser, importlib, inspect, json, re, subprocess, sys
 from pathlib import Path
+
+import hh_nbdev
 import pytest
 from fastcore.docments import docments
-import hh_nbdev
 from preview import sidebar
 
 ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted(path for path in (ROOT/'nbs').glob('*.ipynb') if not path.name.startswith('Untitled'))  # new in JupyterLab: not ours yet
-MODULES = [o for o in sorted((ROOT/'hh_nbdev').glob('*.py')) if not o.stem.startswith('_')]
+OURS = [path for path in (ROOT/'nbs').glob('*.ipynb') if not path.name.startswith('Untitled')]  # new in JupyterLab: not ours yet
+NOTEBOOKS = sorted(OURS)
+MODULES = sorted(path for path in (ROOT/'hh_nbdev').glob('*.py') if not path.stem.startswith('_'))
 
-def cells(path, kind):
+each_notebook = pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+each_module = pytest.mark.parametrize('path', MODULES, ids=lambda path: path.stem)
+
+def cells_of(path): return json.loads(path.read_text(encoding='utf-8'))['cells']
+
+def sources(path, kind):
     "The sources of a notebook's cells of one kind"
-    return [''.join(o['source']) for o in json.loads(path.read_text())['cells'] if o['cell_type'] == kind]
+    return [''.join(cell['source']) for cell in cells_of(path) if cell['cell_type'] == kind]
 
-def public(module):
-    "The public functions, classes and methods that a module defines; what overrides a method is described where that is"
-    mod = importlib.import_module(f'hh_nbdev.{module}')
-    for name in mod.__all__:
-        o = getattr(mod, name)
-        if getattr(o, '__module__', '') != mod.__name__ or not callable(o): continue
-        yield name, o
-        if inspect.isclass(o):
-            for k, v in vars(o).items():
-                if not (k.startswith('_') or any(hasattr(b, k) for b in o.__bases__)) and inspect.isfunction(getattr(v, 'fget', v)): yield f'{name}.{k}', getattr(v, 'fget', v)
+def outputs(path): return [output for cell in cells_of(path) for output in cell.get('outputs', [])]
 
-@pytest.mark.parametrize('path', MODULES, ids=lambda o: o.stem)
+def test_notebooks_are_numbered_without_gaps():
+    numbers = [path.stem[:2] for path in NOTEBOOKS if path.stem != 'index']
+    assert numbers == [f'{i:02}' for i in range(len(numbers))]
+
+@each_module
 def test_each_module_has_a_notebook_that_exports_there(path):
-    name = re.search(r'File to edit: \.\./nbs/(.+)\.ipynb', path.read_text())[1]
-    assert f'#| default_exp {path.stem}' in '\n'.join(cells(ROOT/'nbs'/f'{name}.ipynb', 'code'))
+    name = re.search(r'File to edit: \.\./nbs/(.+)\.ipynb', path.read_text(encoding='utf-8'))[1]
+    assert f'#| default_exp {path.stem}' in '\n'.join(sources(ROOT/'nbs'/f'{name}.ipynb', 'code'))
 
-@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda o: o.stem)
+@each_notebook
 def test_a_notebook_opens_with_a_title_and_a_promise(path):
     "In a cell of their own: nbdev makes the page's title and description of it, and drops the rest of that cell"
-    title, promise, *rest = [o for o in cells(path, 'markdown')[0].split('\n') if o]
+    title, promise, *rest = [line for line in sources(path, 'markdown')[0].split('\n') if line]
     assert title.startswith('# ') and promise.startswith('> ') and not rest
 
 def test_the_sidebar_holds_every_page():
-    assert sorted(o for _, o in sidebar()) == sorted(path.name for path in [*NOTEBOOKS, *(ROOT/'nbs').glob('*.md')])
+    pages = [path.name for path in [*NOTEBOOKS, *(ROOT/'nbs').glob('*.md')]]
+    assert sorted(page for _, page in sidebar()) == sorted(pages)
 
-@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda o: o.stem)
+def test_the_sidebar_goes_from_essays_to_the_project():
+    sections = [section for section, _ in sidebar()]
+    assert [*dict.fromkeys(sections)] == ['', 'Essays', 'Tutorials', 'Reference', 'Project']
+
+@each_notebook
 def test_a_page_that_shows_rows_warns_first(path):
-    if any('#| exec_doc' in o for o in cells(path, 'code')): assert cells(path, 'markdown')[1].startswith('**Content warning.**')
+    if any('#| exec_doc' in source for source in sources(path, 'code')):
+        assert sources(path, 'markdown')[1].startswith('**Content warning.**')
 
-@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda o: o.stem)
+@each_notebook
 def test_cells_that_show_rows_keep_no_output(path):
-    for o in json.loads(path.read_text())['cells']: assert not ('#| exec_doc' in ''.join(o['source']) and o['outputs'])
+    kept = [i for i, cell in enumerate(cells_of(path)) if '#| exec_doc' in ''.join(cell['source']) and cell['outputs']]
+    assert not kept, f'{path.name}: cells {kept} (from 0) keep rows of the dataset. Clear their outputs, then save.'
 
-@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda o: o.stem)
+@each_notebook
+def test_a_plot_has_a_text_for_who_cannot_see_it(path):
+    for i, cell in enumerate(cells_of(path)):
+        if any('image/png' in output.get('data', {}) for output in cell.get('outputs', [])):
+            assert '#| fig-alt: ' in ''.join(cell['source']), f'{path.name}: cell {i} shows a plot and has no #| fig-alt'
+
+@each_notebook
 def test_imports_stand_in_cells_of_their_own(path):
-    "A cell that mixes both runs when the docs are built"
-    for source in cells(path, 'code'):
+    "A cell that mixes imports with other code runs when the docs are built"
+    for source in sources(path, 'code'):
         if not source.startswith('#| export'): continue
-        kinds = {isinstance(o, (ast.Import, ast.ImportFrom)) for o in ast.parse(source).body}
+        kinds = {isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.parse(source).body}
         assert len(kinds) <= 1, source
 
-@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda o: o.stem)
+@each_notebook
 def test_the_page_needs_nothing_optional(path):
-    "Where a notebook exports something, nbdev runs each cell with an import as it prepares the page: use `need` there"
-    code = cells(path, 'code')
-    if any(o.startswith('#| export') for o in code):
-        assert not [o for o in code if re.match(r'#\| (train|ray|slow)', o) and re.search(r'^\s*(import|from) ', o, re.M)]
+    "Where a notebook exports something, nbdev runs each cell with an import as it prepares the page: use `optional_import`"
+    code = sources(path, 'code')
+    if not any(source.startswith('#| export') for source in code): return
+    optional = [source for source in code if re.match(r'#\| (train|ray|slow)', source)]
+    assert not [source for source in optional if re.search(r'^\s*(import|from) ', source, re.M)]
 
-@pytest.mark.parametrize('module', [o.stem for o in MODULES])
-def test_public_names_say_what_they_take_and_give(module):
-    for name, o in public(module):
-        assert inspect.getdoc(o), f'{name} has no docstring'
-        if inspect.isclass(o): continue
-        annotated, said = inspect.signature(o).parameters.values(), docments(o, full=True)
-        for p in annotated:
-            if p.name in ('self', 'cls'): continue
-            assert p.annotation is not p.empty, f'{name}: {p.name} has no type'
-            assert said[p.name].docment, f'{name}: {p.name} is not described'
-        assert inspect.signature(o).return_annotation is not inspect.Signature.empty, f'{name} has no return type'
+def methods(cls):
+    "The public methods that a class defines; what overrides a method is described where that is"
+    for name, member in vars(cls).items():
+        function = getattr(member, 'fget', member)
+        inherited = any(hasattr(base, name) for base in cls.__bases__)
+        if not name.startswith('_') and not inherited and inspect.isfunction(function): yield name, function
 
-def test_the_public_names_are_there(): assert all(hasattr(hh_nbdev, o) for o in hh_nbdev.__all__)
+def public(module):
+    "The public functions, classes and methods that a module defines"
+    for name in module.__all__:
+        symbol = getattr(module, name)
+        if getattr(symbol, '__module__', '') != module.__name__ or not callable(symbol): continue
+        yield name, symbol
+        if inspect.isclass(symbol): yield from ((f'{name}.{part}', method) for part, method in methods(symbol))
 
-def scripts():
-    cfg = configparser.ConfigParser(delimiters='=', interpolation=None)
-    cfg.read(ROOT/'settings.ini')
-    return [*cfg['scripts']]
+@each_module
+def test_public_names_say_what_they_take_and_give(path):
+    for name, symbol in public(importlib.import_module(f'hh_nbdev.{path.stem}')):
+        assert inspect.getdoc(symbol), f'{name} has no docstring'
+        if inspect.isclass(symbol): continue
+        signature, said = inspect.signature(symbol), docments(symbol, full=True)
+        for parameter in signature.parameters.values():
+            if parameter.name in ('self', 'cls'): continue
+            assert parameter.annotation is not parameter.empty, f'{name}: {parameter.name} has no type'
+            assert said[parameter.name].docment, f'{name}: {parameter.name} is not described'
+        assert signature.return_annotation is not signature.empty, f'{name} has no return type'
 
-@pytest.mark.parametrize('command', scripts())
+def test_the_public_names_are_there(): assert all(hasattr(hh_nbdev, name) for name in hh_nbdev.__all__)
+
+def commands():
+    settings = configparser.ConfigParser(delimiters='=', interpolation=None)
+    settings.read(ROOT/'settings.ini')
+    return [*settings['scripts']]
+
+@pytest.mark.parametrize('command', commands())
 def test_each_command_is_documented_with_its_help_as_it_is(command):
-    said = subprocess.check_output([Path(sys.executable).parent/command, '--help'], text=True, env={'COLUMNS': '100'})
-    assert said in '\n'.join(''.join(out.get('text', [])) for o in json.loads((ROOT/'nbs/11_cli.ipynb').read_text())['cells'] for out in o.get('outputs', []))
+    program = Path(sys.executable).parent/command
+    said = subprocess.check_output([program, '--help'], text=True, env={'COLUMNS': '100'})
+    shown = [''.join(output.get('text', [])) for output in outputs(ROOT/'nbs/11_cli.ipynb')]
+    assert said in '\n'.join(shown)
 
-@pytest.mark.parametrize('path', [*NOTEBOOKS, *ROOT.glob('*.md')], ids=lambda o: o.name)
+@pytest.mark.parametrize('path', [*NOTEBOOKS, *ROOT.glob('*.md'), ROOT/'tests/README.md'], ids=lambda path: path.name)
 def test_links_within_the_project_lead_somewhere(path):
-    text = '\n'.join(cells(path, 'markdown')) if path.suffix == '.ipynb' else path.read_text()
+    text = '\n'.join(sources(path, 'markdown')) if path.suffix == '.ipynb' else path.read_text(encoding='utf-8')
     for link in re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', text): assert (path.parent/link).exists(), link
 
-def test_a_type_checker_knows_the_methods_that_are_patched_in(tmp_path):
-    code = tmp_path/'training.py'
-    code.write_text('from hh_nbdev import load_hh\ntrain, val = load_hh("sample").split(val=10)\ntrain.to_trl()\nprint(val[0].chosen.upper())\n')
-    run = subprocess.run([sys.executable, '-m', 'mypy', '--follow-imports=silent', '--config-file=', code], cwd=ROOT, capture_output=True, text=True)
-    assert not run.returncode, run.stdout + run.stderr
+def test_the_table_of_tests_lists_each_file():
+    listed = re.findall(r'`(\w+\.py)`', (ROOT/'tests/README.md').read_text(encoding='utf-8'))
+    assert sorted(listed) == sorted(path.name for path in (ROOT/'tests').glob('*.py'))

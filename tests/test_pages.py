@@ -1,4 +1,6 @@
 "What nbdev is told to do as it prepares the pages: entries of the reference, and cells that Quarto would misread"
+import re
+
 import pypandoc
 from fastcore.xtras import dict2obj
 from hh_nbdev import HH, load_hh
@@ -77,3 +79,18 @@ def test_the_text_of_a_picture_stays_its_text():
     for_quarto(cell)
     html = pypandoc.convert_text(cell['source'], 'html', 'markdown')
     assert 'alt="A pair"' in html and 'figcaption' not in html
+
+def test_a_table_gets_dashes_in_proportion_to_its_columns():
+    "pandoc gives each column of a wide table its share of the dashes"
+    cell = dict2obj({'cell_type': 'markdown', 'source': f'Before\n\n| | n |\n|---|---:|\n| {"label " * 12}| 12 |\n\nAfter'})
+    for_quarto(cell)
+    html = pypandoc.convert_text(cell['source'], 'html', 'markdown')
+    label, number = [int(share) for share in re.findall(r'<col style="width: (\d+)%"', html)]
+    assert label > 9 * number and 'text-align: right' in html
+    assert cell['source'].endswith('|\n\nAfter')
+
+def test_a_table_of_one_line_is_left_alone():
+    cell = dict2obj({'cell_type': 'markdown', 'source': '| not a table |\n\n```\n|a|\n```'})
+    before = cell['source']
+    for_quarto(cell)
+    assert cell['source'] == before

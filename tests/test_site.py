@@ -154,8 +154,15 @@ def test_messages_are_shown_as_they_are(pages):
     assert r"'\n\nHuman:'" in text and 'on_bad="skip"' in text
 
 LOOK = '''
+const share = column => parseFloat(column.style.width);
+const asked = (table, i) => Math.min(40, Math.max(...[...table.rows].map(row => row.cells[i]?.innerText.length ?? 0)));
+const squeezed = [...document.querySelectorAll('main table:has(col[style])')].filter(table => {
+  const columns = [...table.querySelectorAll('col')], need = columns.map((_, i) => asked(table, i));
+  const all = need.reduce((a, b) => a + b);
+  return columns.some((column, i) => share(column) < 50 * need[i] / all)});
 const wide = [...document.querySelectorAll('pre')].filter(block => block.scrollWidth > block.clientWidth + 1);
 return {width: document.documentElement.scrollWidth, cut: wide.map(block => block.innerText.slice(0, 60)),
+        squeezed: squeezed.map(table => table.rows[0].innerText),
         asked: performance.getEntriesByType('resource').map(entry => entry.name)}'''
 
 def faults(browser, address, name, width):
@@ -166,6 +173,7 @@ def faults(browser, address, name, width):
     seen = browser.execute_script(LOOK)
     found = [f'{seen["width"]} pixels wide'] * (seen['width'] > width)
     found += [f'cut at the right: {text}' for text in seen['cut']]
+    found += [f'a column without the width it needs: {head}' for head in seen['squeezed']]
     found += [f'asks for {asked}' for asked in seen['asked'] if not asked.startswith((address, 'data:'))]
     axe = Axe(browser)
     axe.inject()

@@ -9,6 +9,7 @@ from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup
 
 WIDTH = 76  # characters of code that fit beside the sidebar
+TABLE = re.compile(r'^\|.*\|\n\|[ :|-]+\|\n(?:\|.*\|\n)*', re.M)
 PICTURE = re.compile(r'^(!\[[^\]]*\]\([^)]*\))$', re.M)
 
 def comments_of(source):
@@ -125,6 +126,23 @@ def raw_html(html):
     fence = '````' if '```' in html else '```'
     return f'{fence}{{=html}}\n{html}\n{fence}'
 
+def columns(row): return [cell.strip() for cell in re.split(r'(?<!\\)\|', row.strip().strip('|'))]
+
+def dashes(mark, width):
+    "A column's part of the line under a table's head, its colons kept"
+    left, right = ':' * mark.startswith(':'), ':' * mark.endswith(':')
+    return left + '-' * (width - len(left) - len(right)) + right
+
+def balanced(match):
+    "A table with dashes in proportion to what stands above and below them: pandoc shares the page's width out by them"
+    head, marks, *body = match[0].rstrip('\n').split('\n')
+    rows = [columns(row) for row in (head, *body)]
+    widths = [2 + min(60, max(len(row[i]) if i < len(row) else 0 for row in rows)) for i in range(len(rows[0]))]
+    line = '|'.join(dashes(mark, max(width, 5)) for mark, width in zip(columns(marks), widths))
+    return '\n'.join([head, f'|{line}|', *body, ''])
+
+def with_balanced_tables(text): return TABLE.sub(balanced, text + '\n').removesuffix('\n')
+
 def with_clone(text, address):
     "The commands on the first page begin with how to get a clone, where pyproject.toml says from where"
     if not address: return text
@@ -134,9 +152,10 @@ def for_quarto(cell):
     """Change what Quarto would misread in a cell.
 
     It adds two scripts from another host to a page with an HTML or widget output, hides from "On this page" what a cell
-    with `metadata.execution` shows, and makes a caption of the text of a picture that stands alone."""
+    with `metadata.execution` shows, and makes a caption of the text of a picture that stands alone. Tables get the widths that they need."""
     if cell.cell_type == 'markdown':
-        cell.source = with_clone(PICTURE.sub(r'\1<!-- -->', cell.source), get_config().git_url)
+        text = PICTURE.sub(r'\1<!-- -->', with_balanced_tables(cell.source))
+        cell.source = with_clone(text, get_config().git_url)
     if cell.cell_type != 'code': return
     cell.metadata.pop('execution', None)
     for output in cell.get('outputs', []):
@@ -144,3 +163,4 @@ def for_quarto(cell):
         data.pop('application/vnd.jupyter.widget-view+json', None)
         html = data.pop('text/html', None)
         if html: data['text/markdown'] = raw_html(''.join(html))
+        elif 'text/markdown' in data: data['text/markdown'] = with_balanced_tables(''.join(data['text/markdown']))
