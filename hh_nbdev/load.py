@@ -72,6 +72,19 @@ class Pair(NamedTuple):
 
 COLUMNS = (*Pair._fields, 'kind', 'id', 'flags')
 
+# %% ../nbs/03_load.ipynb #4adbb414
+_NOT_A_DICT = ('It is a named tuple: pair.chosen is a field, pair.to_dict() a dict. For a data set call hh.to_dataset(); '
+               'to stream one, (pair.to_dict() for pair in iter_hh())')
+
+def _no_attribute(pair:Pair, name:str)->Any: raise AttributeError(f'a Pair has no {name!r}. {_NOT_A_DICT}')
+
+def _get_item(pair:Pair, i:Any)->Any:
+    if isinstance(i, str): raise TypeError(f'a Pair has no [{i!r}]. {_NOT_A_DICT}')
+    return tuple.__getitem__(pair, i)
+
+# Set from outside, so that for type checkers what is not there stays an error
+for name, method in dict(__getattr__=_no_attribute, __getitem__=_get_item).items(): setattr(Pair, name, method)
+
 # %% ../nbs/03_load.ipynb #5ee5a7e0
 class _Unzip(RawIOBase):
     "A gzipped file, unzipped ahead in a thread, up to its true end"
@@ -248,9 +261,9 @@ class Report(Tabular, list[FileReport]):
     def table(self)->list[list[str]]:
         "The report as rows of text: a heading, the files, the sums"
         reasons = [reason for reason in (*SKIP_REASONS, *BAD_REASONS, *FLAGS) if self.skipped[reason]]
-        rows = [['file', 'rows', 'pairs', *reasons, 'file is']]
-        for file in self: rows.append([file.name, *_counts(file, reasons), file.status])
-        rows.append(['all', *_counts(self, reasons), ''])
+        head = ['file', 'rows', 'pairs', *reasons, 'file is']
+        files = [[file.name, *_counts(file, reasons), file.status] for file in self]
+        rows = [head, *files, ['all', *_counts(self, reasons), '']]
         return _with_pairs_here(rows, self.here) if self.here is not None and self.partial else rows
 
 # %% ../nbs/03_load.ipynb #7d72b3b0
@@ -587,14 +600,24 @@ def read_rows(
     return {file.source: _transcripts_of(file) for file in find_files(path, split, sources, download)}
 
 def _transcripts_of(file:DataFile)->list[tuple[str, str]]:
-    rows = _parse_file(file, _transcripts, 'error')
-    return [row for _, row in rows if not isinstance(row, str)]  # with 'error' there are no reasons among them
+    found = _parse_file(file, _transcripts, 'error')
+    rows = [row for _, row in found if not isinstance(row, str)]  # with 'error' there are no reasons among them
+    if file.official: _check_text_bytes(file, rows)
+    return rows
 
 def _transcripts(line:bytes)->tuple[str, str]:
     "The two transcripts in a line"
     chosen, rejected = read_line(line)
     parse_row(chosen, rejected)  # raises BadRow for what is not a transcript
     return chosen, rejected
+
+def _check_text_bytes(file:DataFile, rows:list[tuple[str, str]])->None:
+    "Raise unless the texts of an official file have as many bytes together as was published"
+    known = OFFICIAL[file.source, file.split].text_bytes
+    found = sum(len(text.encode()) for row in rows for text in row)
+    if found != known:
+        raise RuntimeError(f'{file.path}: its texts have {found:,} bytes of UTF-8, and should have {known:,}. '
+                           'This is a bug in hh_nbdev: please report it.')
 
 # %% ../nbs/03_load.ipynb #a3573737
 def parse_batch(

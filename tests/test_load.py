@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 from hh_nbdev import SOURCES, HH, BadRow, Pair, Report, iter_hh, load_hh
-from hh_nbdev.files import find_files
-from hh_nbdev.load import COLUMNS, iter_rows, load_or_none, parse_batch
+from hh_nbdev.files import OFFICIAL, find_files
+from hh_nbdev.load import COLUMNS, iter_rows, load_or_none, parse_batch, read_rows
 from hh_nbdev.transcript import ASSISTANT, HUMAN, SKIP_REASONS, parse_row, read_line
 from reference import classify, rows
 
@@ -157,7 +157,29 @@ def test_the_report_is_right_whenever_one_looks():
     next(iter_hh('sample', report=report))
     assert report.kept == 1
 
+@pytest.mark.real
+def test_the_bytes_of_all_texts_are_those_published(monkeypatch):
+    "So that a reader of the training files, which were not at hand here, knows that all of their texts were read"
+    rows = read_rows(split='test')
+    for source in SOURCES:
+        known = OFFICIAL[source, 'test']
+        assert sum(len(text.encode()) for row in rows[source] for text in row) == known.text_bytes
+        monkeypatch.setitem(OFFICIAL, (source, 'test'), known._replace(text_bytes=known.text_bytes + 1))
+        with pytest.raises(RuntimeError, match=f'{source}.*its texts have {known.text_bytes:,} bytes'): read_rows(split='test', sources=source)
+
 # Other engines
+
+@pytest.mark.parametrize('use', [lambda pair: pair['chosen'], lambda pair: pair.get('chosen'), lambda pair: pair.keys()])
+def test_a_pair_taken_for_a_dict_says_what_to_call(use):
+    with pytest.raises((TypeError, AttributeError), match=r'a Pair has no .* pair\.to_dict\(\).* hh\.to_dataset\(\)'): use(load_hh('sample')[0])
+
+def test_datasets_are_told_what_to_call():
+    datasets = pytest.importorskip('datasets')
+    hh = load_hh('sample')
+    with pytest.raises(AttributeError, match='hh.to_dataset'): datasets.Dataset.from_list(hh)
+    assert datasets.Dataset.from_list(hh.to_list())['id'][:3] == hh['id'][:3]
+    stream = datasets.IterableDataset.from_generator(lambda: (pair.to_dict() for pair in iter_hh('sample')))
+    assert [row['id'] for row in stream] == hh['id']
 
 def test_a_batch_says_which_row_is_bad():
     row = dict(chosen=f'{HUMAN} hi{ASSISTANT} a', rejected=f'{HUMAN} hi{ASSISTANT} b')
