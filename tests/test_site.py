@@ -185,6 +185,7 @@ def faults(browser, address, name, width):
 @pytest.mark.parametrize('width, scheme', [(390, 'light'), (390, 'dark'), (1280, 'light'), (1280, 'dark')])
 def test_pages_fit_the_window_and_can_be_read(folder, pages, address, browser, width, scheme):
     "No page is wider than the window, no code is cut off, nothing comes from elsewhere, and axe-core finds nothing serious"
+    browser.set_script_timeout(120)  # axe takes its time on a long page
     media = {'features': [{'name': 'prefers-color-scheme', 'value': scheme}]}
     browser.execute_cdp_cmd('Emulation.setEmulatedMedia', media)
     screen = {'width': width, 'height': 800, 'deviceScaleFactor': 1, 'mobile': width < 500}
