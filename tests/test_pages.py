@@ -94,3 +94,8 @@ def test_a_table_of_one_line_is_left_alone():
     before = cell['source']
     for_quarto(cell)
     assert cell['source'] == before
+
+def test_a_private_name_is_no_link():
+    cell = dict2obj({'cell_type': 'markdown', 'source': 'See [`_Unzip`](/load.html#_unzip) and [`HH`](/load.html#hh).'})
+    for_quarto(cell)
+    assert cell['source'] == 'See `_Unzip` and [`HH`](/load.html#hh).'

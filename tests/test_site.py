@@ -1,6 +1,6 @@
 """The site as a visitor's browser meets it. `SITE=_docs pytest tests/test_site.py` tests a site that was built;
 without SITE the plain preview is built and tested: the same pages through pandoc, which Quarto uses too."""
-import functools, http.server, importlib, json, os, re, threading
+import functools, http.server, importlib, inspect, json, os, re, threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -63,7 +63,8 @@ def address(folder):
 def missing(folder, pages, name, link):
     "Does a link on a page lead to a file or place that is not there?"
     file, _, place = unquote(link).partition('#')
-    file = file.removeprefix('/').removeprefix('./') or name
+    if file.startswith('/'): file = file.rpartition('/')[2]  # the 404 page names the site's own folder too
+    file = file.removeprefix('./') or name
     if not (folder/file).is_file(): return True
     return bool(place) and file in pages and place not in pages[file].ids
 
@@ -127,7 +128,8 @@ def reference():
         module = importlib.import_module(f'hh_nbdev.{found[1]}')
         for name in module.__all__:
             symbol = getattr(module, name)
-            if getattr(symbol, '__module__', '') == module.__name__ and callable(symbol): yield f'{found[1]}.html', name
+            defined = inspect.isclass(symbol) or inspect.isfunction(inspect.unwrap(symbol))
+            if defined and symbol.__module__ == module.__name__: yield f'{found[1]}.html', name
 
 def test_every_public_function_and_class_has_an_entry(pages):
     absent = [(page, name) for page, name in reference() if name.lower() not in pages[page].ids]

@@ -51,7 +51,8 @@ def warnings(log):
     return [line for line in found if "in attribute 'alt'" not in line]
 
 def mend_markdown(out, names):
-    "The Markdown beside each page links to its neighbours: by the names they have on the site"
+    "The Markdown beside each page: one way to name it, and links to its neighbours by the names they have on the site"
+    for path in out.glob('*-commonmark.md'): shutil.copy(path, out/path.name.replace('-commonmark', '.html'))
     for path in out.glob('*.md'):
         text = path.read_text(encoding='utf-8')
         for file, page in names.items(): text = text.replace(f']({file}', f']({page}.md')

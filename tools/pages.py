@@ -10,6 +10,7 @@ from nbdev.doclinks import NbdevLookup
 
 WIDTH = 76  # characters of code that fit beside the sidebar
 TABLE = re.compile(r'^\|.*\|\n\|[ :|-]+\|\n(?:\|.*\|\n)*', re.M)
+PRIVATE = re.compile(r'\[(`_\w+`)\]\([^)]*\)')  # nbdev links such names too, but they have no entry
 PICTURE = re.compile(r'^(!\[[^\]]*\]\([^)]*\))$', re.M)
 
 def comments_of(source):
@@ -154,7 +155,7 @@ def for_quarto(cell):
     It adds two scripts from another host to a page with an HTML or widget output, hides from "On this page" what a cell
     with `metadata.execution` shows, and makes a caption of the text of a picture that stands alone. Tables get the widths that they need."""
     if cell.cell_type == 'markdown':
-        text = PICTURE.sub(r'\1<!-- -->', with_balanced_tables(cell.source))
+        text = PRIVATE.sub(r'\1', PICTURE.sub(r'\1<!-- -->', with_balanced_tables(cell.source)))
         cell.source = with_clone(text, get_config().git_url)
     if cell.cell_type != 'code': return
     cell.metadata.pop('execution', None)
