@@ -14,7 +14,7 @@ from .files import SOURCES, DataNotFound, Split, kind_of
 from .load import HH, Report, load_hh
 from .look import examples, make_console, show
 from .review import Review, review_terminal
-from .train import FORMATS
+from .train import format_of
 
 # %% auto #0
 __all__ = ['WARNING', 'in_one_line', 'sources_of', 'load_or_sample', 'print_report', 'hh_look', 'hh_review', 'hh_export']
@@ -129,7 +129,7 @@ def hh_review(
 @call_parse
 def hh_export(
     file:Path,            # The file to write
-    format:str='jsonl',   # jsonl, parquet, trl or trl-chat
+    format:str | None=None, # jsonl, parquet, trl or trl-chat; without it, the file's name decides
     force:bool=False,     # Replace a file that is there?
     exclude:str='',       # Flags of pairs to leave out, such as empty,identical,leading-role,run-on
     kind:str | None=None, # Only this kind: helpful or harmless
@@ -139,7 +139,7 @@ def hh_export(
 )->None:
     "Write the pairs to a file, for training"
     with in_one_line('hh-export'):
-        if format not in FORMATS: raise ValueError(f'--format is one of {", ".join(FORMATS)}, not {format}')
+        format = format_of(file, format)
         hh:Any = load_hh(path, cast(Split, split), sources_of(kind, source), exclude=[o for o in exclude.split(',') if o])
         hh.export(file, format, force)
         print_report(hh.report)

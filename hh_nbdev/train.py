@@ -6,25 +6,25 @@
 from __future__ import annotations
 import json, operator, re, sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from numbers import Integral
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 import orjson
 from fastcore.basics import patch
 from isal import igzip
-from .basics import atomic_write, optional_import
+from .basics import atomic_write, optional_import, shorten
 from .files import SOURCES, SPLITS, BadFile
 from .transcript import ASSISTANT, HUMAN
 from .load import COLUMNS, HH, Pair, read_lines
 
 # %% auto #0
-__all__ = ['PLACEHOLDER', 'ALPACA', 'DIALOGUE', 'TEXTS', 'SURROGATE', 'FORMATS', 'Template', 'Text', 'to_text', 'to_messages',
-           'chat_text', 'arrow_table', 'rows_to_hh', 'write_jsonl', 'write_parquet']
+__all__ = ['PLACEHOLDER', 'ALPACA', 'DIALOGUE', 'TEXTS', 'SURROGATE', 'MISSING', 'READ_BACK', 'JSON_LINES', 'FORMATS', 'STDOUT',
+           'Template', 'Text', 'to_text', 'to_messages', 'chat_text', 'Format', 'format_of']
 
 # %% ../nbs/08_train.ipynb #b39ec4d6
 def _digest(
@@ -74,7 +74,7 @@ def split(self:HH,
     val:int | float=200,        # Pairs to hold out for validation: a number, or a fraction between 0 and 1
     seed:int=0,                 # The same data, sizes and seed give the same split on every machine
     test:int | float | None=None# Pairs to hold out besides, for a test at the end; None makes two parts
-)->Any:                         # Training and validation, or training, validation and test
+)->tuple[HH, ...]:              # Training and validation, or training, validation and test
     """Hold out whole conversations, from each collection its share.
 
     Each part is an `HH` in the order of the whole, and no conversation is in two of them. A part never has more
@@ -146,6 +146,7 @@ class Text(NamedTuple):
 # %% ../nbs/08_train.ipynb #e3e169eb
 TEXTS = 'instruction', 'chosen', 'rejected'  # the fields of a `Pair` that a model reads
 SURROGATE = re.compile('[\ud800-\udfff]')    # half of a character: no file can hold it
+MISSING = 'None', 'nan', '<NA>', 'NaT'       # what tables put where there is no value, as text
 
 def _check_text(
     field:str,   # One of `TEXTS`
@@ -156,7 +157,7 @@ def _check_text(
         if value.isascii() or not SURROGATE.search(value): return
         raise ValueError(f'field {field!r}: a half of a surrogate pair, which no file can hold. Decode the text again.')
     problem = f'field {field!r}: found {shorten(str(value))} ({type(value).__name__}) instead of text.'
-    if value is None or value != value:  # NaN is not equal to itself
+    if str(value) in MISSING:
         raise ValueError(f"{problem} An empty text is '', but CSV readers make this of it; "
                          'in pandas, read with keep_default_na=False.')
     raise ValueError(f'{problem} Turn the column into text.')
@@ -214,7 +215,7 @@ def _chat_reply(
     messages:list[dict[str, str]]  # The user's message and a reply
 )->str:                # What the template writes for the reply
     "A reply as a chat template writes it; raises `ValueError` unless it is all there, and ended"
-    whole = tokenizer.apply_chat_template(messages, tokenize=False)
+    whole: str = tokenizer.apply_chat_template(messages, tokenize=False)
     if not whole.startswith(prompt):
         raise ValueError('this chat template writes the prompt differently once a reply follows')
     text = whole.removeprefix(prompt)
@@ -281,129 +282,290 @@ def to_trl(self:HH,
     return dataset if with_id else dataset.remove_columns('id')
 
 # %% ../nbs/08_train.ipynb #b7609834
-def arrow_table(
-    hh:HH  # The pairs
-)->Any:    # A `pyarrow.Tabular`
-    "The pairs as an Arrow table"
-    pa = optional_import('pyarrow', 'train')
-    types = dict.fromkeys(COLUMNS, pa.string()) | dict(line=pa.int64(), flags=pa.list_(pa.string()))
-    return pa.table({o: hh[o] for o in COLUMNS}, schema=pa.schema(types.items()))
-
 @patch
-def to_arrow(self:HH)->Any: # A `pyarrow.Tabular`
-    "The pairs as an Arrow table, with all `COLUMNS`"
-    return arrow_table(self)
+def to_arrow(self:HH)->Any: # A `pyarrow.Table`
+    """The pairs as an Arrow table, with all `COLUMNS`; raises `ImportError` if pyarrow is not installed.
+
+        duckdb.sql('...')  # reads a variable that holds such a table, by its name"""
+    pa = optional_import('pyarrow', 'train')
+    schema = pa.schema({name: pa.int64() if name == 'line' else pa.string() for name in COLUMNS})
+    return pa.Table.from_pylist(self.to_list(), schema=schema)
 
 @patch
 def to_dataset(self:HH)->Any: # A `datasets.Dataset`
-    "The pairs as a Hugging Face dataset, with all `COLUMNS`"
-    return optional_import('datasets', 'train').Dataset(arrow_table(self))
+    "The pairs as a Hugging Face dataset, with all `COLUMNS`; raises `ImportError` if datasets is not installed"
+    return optional_import('datasets', 'train').Dataset(self.to_arrow())
 
 @patch
 def to_pandas(self:HH)->Any: # A `pandas.DataFrame`
-    "The pairs as a pandas data frame, with all `COLUMNS`"
+    "The pairs as a pandas data frame, with all `COLUMNS`; raises `ImportError` if pandas is not installed"
     optional_import('pandas', 'train')
-    return arrow_table(self).to_pandas()
+    return self.to_arrow().to_pandas()
 
 @patch
 def to_polars(self:HH)->Any: # A `polars.DataFrame`
-    "The pairs as a polars data frame, with all `COLUMNS`"
-    return optional_import('polars', 'train').from_arrow(arrow_table(self))
+    "The pairs as a polars data frame, with all `COLUMNS`; raises `ImportError` if polars is not installed"
+    return optional_import('polars', 'train').from_arrow(self.to_arrow())
 
 # %% ../nbs/08_train.ipynb #9ef8b582
-def rows_to_hh(
-    rows:Iterable[Mapping[str, Any]]  # With the fields of a `Pair`
-)->HH:                                # The pairs
-    "Collect rows into an `HH`; raises `KeyError` or `ValueError` for what is no row of HH"
-    def pair(row:Mapping[str, Any])->Pair:
-        p = Pair(*(row[o] for o in Pair._fields))
-        if p.source not in SOURCES or p.split not in SPLITS: raise ValueError(f'no row of HH: source {p.source!r}, split {p.split!r}')
-        return p
-    return HH(map(pair, rows))
+def _check_line(
+    value:object # What stands in a row's field 'line'
+)->int:          # As an int
+    "A line number, also of numpy or torch; raises `ValueError` for anything else"
+    if not isinstance(value, bool):
+        try: line = operator.index(value)  # type: ignore[arg-type]  # what is no whole number raises
+        except TypeError: line = -1
+        if line >= 0: return line
+    raise ValueError(f"field 'line': found {value!r} instead of a whole number from 0 on")
 
+def _pair_of(
+    row:Mapping[str, Any] # With the fields of a `Pair`; 'id', 'kind' and 'skipped' must agree if they are there
+)->Pair:                  # The pair
+    "The pair in a row; raises `ValueError` that names the field"
+    if not isinstance(row, Mapping):
+        raise ValueError(f'found {shorten(str(row))} ({type(row).__name__}) instead of fields with their values')
+    missing = [field for field in Pair._fields if field not in row]
+    if missing: raise ValueError(f'field {missing[0]!r} is missing; found {", ".join(map(str, row))}')
+    if row.get('skipped'):
+        raise ValueError(f"field 'skipped': this row is not a pair ({row['skipped']}). Keep those with skipped == ''.")
+    for field in TEXTS: _check_text(field, row[field])
+    for field, known in ('source', SOURCES), ('split', SPLITS):
+        if not isinstance(row[field], str) or row[field] not in known:
+            raise ValueError(f'field {field!r}: found {row[field]!r} instead of one of {", ".join(known)}')
+    instruction, chosen, rejected, source, split = (str(row[field]) for field in (*TEXTS, 'source', 'split'))
+    pair = Pair(instruction, chosen, rejected, source, split, _check_line(row['line']))
+    for field, expected in ('id', pair.id), ('kind', pair.kind):
+        found = row.get(field, expected)
+        if not isinstance(found, str) or found != expected:
+            raise ValueError(f'field {field!r}: found {found!r}, but source, split and line make it {expected!r}')
+    return pair
+
+# %% ../nbs/08_train.ipynb #05e14f76
 @patch(cls_method=True)
 def from_rows(cls:HH,
     rows:Iterable[Mapping[str, Any]]  # With the fields of a `Pair`; other columns are left aside
 )->HH:                                # The pairs
-    "The pairs in rows that `to_list`, a table or a dataset gave"
-    return rows_to_hh(rows)
+    """The pairs in rows, such as `to_list`, `iter_rows` or a streamed dataset gives.
+
+    Raises `ValueError` that names row and field for what is not a pair: a text that is None, NaN or a number,
+    a line that is not a whole number, an id or a kind that contradicts source, split and line.
+
+        HH.from_rows(row for row in iter_rows(file) if not row['skipped'])"""
+    datasets = sys.modules.get('datasets')
+    if datasets and isinstance(rows, datasets.Dataset): return cls.from_dataset(rows)  # by columns, which is faster
+    pairs = list[Pair]()
+    for n, row in enumerate(rows):
+        try: pairs.append(_pair_of(row))
+        except ValueError as e: raise ValueError(f'row {n} (counted from 0), {e}') from None
+    return HH(pairs)
+
+# %% ../nbs/08_train.ipynb #6eb7ffe6
+READ_BACK = *Pair._fields, 'kind', 'id', 'skipped'  # the columns that a way back looks at
+
+def _from_columns(
+    names:Iterable[str],               # The names of a table's columns
+    values:Callable[[str], list[Any]]  # Gives a column's values, by its name
+)->HH:                                 # The pairs
+    "The pairs in a table; raises `ValueError` that names row and field"
+    names = [*names]
+    missing = [field for field in Pair._fields if field not in names]
+    if missing: raise ValueError(f'column {missing[0]!r} is missing; found {", ".join(map(str, names))}')
+    used = [name for name in READ_BACK if name in names]
+    columns = [values(name) for name in used]
+    return HH.from_rows(dict(zip(used, row)) for row in zip(*columns))
+
+# %% ../nbs/08_train.ipynb #b03c5b1a
+@patch(cls_method=True)
+def from_arrow(cls:HH,
+    table:Any # A `pyarrow.Table`
+)->HH:        # The pairs
+    "The pairs in an Arrow table; raises `ValueError` like `from_rows`"
+    return _from_columns(table.column_names, lambda name: table.column(name).to_pylist())
+
+@patch(cls_method=True)
+def from_dataset(cls:HH,
+    dataset:Any # A `datasets.Dataset`
+)->HH:          # The pairs
+    "The pairs in a Hugging Face dataset; raises `ValueError` like `from_rows`, which also takes a streamed dataset"
+    if isinstance(dataset, Mapping):
+        raise ValueError(f'these are several datasets: choose one of {", ".join(map(repr, dataset))}')
+    return HH.from_arrow(dataset.with_format('arrow')[:])
+
+@patch(cls_method=True)
+def from_pandas(cls:HH,
+    frame:Any # A `pandas.DataFrame`
+)->HH:        # The pairs
+    """The pairs in a pandas data frame; raises `ValueError` like `from_rows`.
+
+        HH.from_pandas(pandas.read_csv('pairs.csv', keep_default_na=False))  # or an empty reply is NaN"""
+    return _from_columns(frame.columns, lambda name: frame[name].tolist())
+
+@patch(cls_method=True)
+def from_polars(cls:HH,
+    frame:Any # A `polars.DataFrame`
+)->HH:        # The pairs
+    "The pairs in a polars data frame; raises `ValueError` like `from_rows`"
+    return _from_columns(frame.columns, lambda name: frame[name].to_list())
 
 # %% ../nbs/08_train.ipynb #c3db89e6
-def write_jsonl(
-    rows:Iterable[Mapping[str, Any]],  # What to write
-    path:str | Path,                   # The file
-    force:bool=False                   # Replace a file that is there?
-)->None:
-    "Write rows as JSON lines, gzipped if the name ends in .gz, whole or not at all"
-    with atomic_write(path, force) as part, open(part, 'wb') as raw:
-        with igzip.IGzipFile('', 'wb', fileobj=raw, mtime=0) if Path(path).suffix == '.gz' else raw as f:  # the same rows, the same bytes
-            for row in rows: f.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+class Format(NamedTuple):
+    "A way to write pairs to a file"
+    what: str                  # What the file holds
+    suffixes: tuple[str, ...]  # What the file's name may end in; if the name ends in .gz, the file is gzipped
+    write: Callable[[HH, Any, Template], None]  # Writes the pairs to an open binary file
+    templated: bool = False    # Does the template matter?
 
-def write_parquet(
-    hh:HH,             # The pairs
-    path:str | Path,   # The file
-    force:bool=False   # Replace a file that is there?
-)->None:
-    "Write pairs as Parquet, whole or not at all"
-    pq = optional_import('pyarrow.parquet', 'train')
-    with atomic_write(path, force) as part: pq.write_table(arrow_table(hh), part, compression='zstd')
+JSON_LINES = '.jsonl', '.jsonl.gz'
 
 # %% ../nbs/08_train.ipynb #708f1e79
+def _write_lines(
+    rows:Iterable[Mapping[str, Any]],  # What to write
+    file:Any                           # An open binary file
+)->None:
+    "Write rows as JSON lines"
+    for row in rows: file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+def _write_pairs(hh:HH, file:Any, template:Template)->None:
+    "Write pairs as JSON lines"
+    _write_lines((pair.to_dict() for pair in hh), file)
+
+def _write_parquet(hh:HH, file:Any, template:Template)->None:
+    "Write pairs as Parquet"
+    optional_import('pyarrow.parquet', 'train').write_table(hh.to_arrow(), file, compression='zstd')
+
+def _write_trl(hh:HH, file:Any, template:Template)->None:
+    "Write texts for TRL as JSON lines"
+    _write_lines(_trl_rows(hh, template=template), file)
+
+def _write_trl_chat(hh:HH, file:Any, template:Template)->None:
+    "Write messages for TRL as JSON lines"
+    _write_lines(_trl_rows(hh, conversational=True), file)
+
+# %% ../nbs/08_train.ipynb #de562679
+FORMATS = {  # where several fit a name, the first one is meant
+    'jsonl': Format('JSON lines with every column', JSON_LINES, _write_pairs),
+    'parquet': Format('the same as Parquet', ('.parquet', '.pq'), _write_parquet),
+    'trl': Format("JSON lines with prompt, chosen and rejected as text, for TRL's trainers", JSON_LINES, _write_trl, templated=True),
+    'trl-chat': Format('the same as messages, for a tokenizer with a chat template', JSON_LINES, _write_trl_chat),
+}
+
+# %% ../nbs/08_train.ipynb #4afa2ae2
+STDOUT = '-'  # as a file's name: standard output
+
+def format_of(
+    path:str | Path,        # The file; '-' is standard output, which gets JSON lines
+    format:str | None=None  # One of `FORMATS`, where the name alone does not say which
+)->str:                     # One of `FORMATS`
+    "The format that a file's name asks for; raises `ValueError` for a name that fits none, or another"
+    name = JSON_LINES[0] if str(path) == STDOUT else Path(path).name.lower()
+    if format is None:
+        for key, known in FORMATS.items():
+            if name.endswith(known.suffixes): return key
+        endings = dict.fromkeys(suffix for known in FORMATS.values() for suffix in known.suffixes)
+        raise ValueError(f'{path}: the name decides the format, and this fits none; end it in {", ".join(endings)}')
+    if format not in FORMATS: raise ValueError(f'format is one of {", ".join(FORMATS)}, not {format!r}')
+    suffixes = FORMATS[format].suffixes
+    if not name.endswith(suffixes):
+        raise ValueError(f'{path}: the name does not fit the format {format!r}; end it in {" or ".join(suffixes)}')
+    return format
+
+# %% ../nbs/08_train.ipynb #e10dda51
+@patch
+def export(self:HH,
+    path:str | Path,              # The file; '-' is standard output
+    format:str | None=None,       # One of `FORMATS`; None goes by the file's name
+    force:bool=False,             # Replace a file that is there?
+    template:Template | None=None # What stands around the text in the format 'trl'; None is `ALPACA`
+)->None:
+    """Write the pairs to a file, in one of `FORMATS`.
+
+    Raises `ValueError` if name and format do not fit, and `FileExistsError` rather than replace a file unasked.
+
+        hh.export('pairs.parquet')
+        hh.export('train.jsonl.gz', 'trl', template=DIALOGUE)"""
+    format = format_of(path, format)
+    write, templated = FORMATS[format].write, FORMATS[format].templated
+    if template is not None and not templated: raise ValueError(f'the format {format!r} takes no template: leave it out')
+    template = template or ALPACA
+    if str(path) == STDOUT: return _to_stdout(lambda file: write(self, file, template))
+    path = Path(path).expanduser()
+    with atomic_write(path, force) as part, open(part, 'wb') as file:
+        if path.suffix.lower() != '.gz': return write(self, file, template)
+        with igzip.IGzipFile('', 'wb', fileobj=file, mtime=0) as zipped:  # without a time: same pairs, same bytes
+            write(self, zipped, template)
+
+def _to_stdout(
+    write:Callable[[Any], None] # Writes to an open binary file
+)->None:
+    "Write bytes to standard output, also in a notebook, whose output takes text only"
+    sys.stdout.flush()
+    if hasattr(sys.stdout, 'buffer'): return write(sys.stdout.buffer)
+    text = BytesIO()
+    write(text)
+    sys.stdout.write(text.getvalue().decode())
+
+# %% ../nbs/08_train.ipynb #134bee17
 @patch
 def to_jsonl(self:HH,
-    path:str | Path,  # The file
+    path:str | Path,  # The file: .jsonl, or .jsonl.gz
     force:bool=False  # Replace a file that is there?
 )->None:
-    "Write the pairs as JSON lines, with all `COLUMNS`; raises `FileExistsError`"
-    write_jsonl((o.to_dict() for o in self), path, force)
+    "Write the pairs as JSON lines, with all `COLUMNS`; raises `ValueError` and `FileExistsError` like `export`"
+    self.export(path, 'jsonl', force)
 
 @patch
 def to_parquet(self:HH,
-    path:str | Path,  # The file
+    path:str | Path,  # The file: .parquet, or .pq
     force:bool=False  # Replace a file that is there?
 )->None:
-    "Write the pairs as Parquet, with all `COLUMNS`; raises `FileExistsError`"
-    write_parquet(self, path, force)
+    "Write the pairs as Parquet, with all `COLUMNS`; raises `ValueError` and `FileExistsError` like `export`"
+    self.export(path, 'parquet', force)
 
-# %% ../nbs/08_train.ipynb #134bee17
+# %% ../nbs/08_train.ipynb #3af8dcde
+def _unique_keys(
+    fields:list[tuple[str, Any]] # The keys and values of a JSON object
+)->dict[str, Any]:               # As a dict
+    "A JSON object; raises `ValueError` if a key stands there twice"
+    row = dict(fields)
+    if len(row) == len(fields): return row
+    keys = [key for key, _ in fields]
+    twice = next(key for key in row if keys.count(key) > 1)
+    raise ValueError(f'field {twice!r} stands there twice')
+
+def _read_object(
+    line:bytes # A line of a file
+)->Any:        # The value in it
+    "The JSON value in a line; raises `ValueError` for what is not JSON, or a key that stands there twice"
+    try: row = orjson.loads(line)
+    except orjson.JSONDecodeError as e: raise ValueError(f'not JSON: {e.msg}') from None
+    if orjson.dumps(row) != line.rstrip(): json.loads(line, object_pairs_hook=_unique_keys)  # not our own writing
+    return row
+
 @patch(cls_method=True)
 def from_jsonl(cls:HH,
     path:str | Path  # A file that `to_jsonl` wrote
 )->HH:               # The pairs
-    "Read pairs back from JSON lines; raises `BadFile`"
+    """Read pairs back from JSON lines, plain or gzipped; a blank line is left aside.
+
+    Raises `BadFile` that names file, line and field for what is not a pair (see `from_rows`).
+
+        hh.to_jsonl('pairs.jsonl.gz')
+        hh = HH.from_jsonl('pairs.jsonl.gz')"""
+    path = Path(path).expanduser()
+    lines = read_lines(path) if path.stat().st_size else ()  # no pairs, no bytes
     pairs = list[Pair]()
-    try:
-        for line in read_lines(Path(path)) if Path(path).stat().st_size else (): pairs += rows_to_hh([orjson.loads(line)])
-    except BadFile: raise
-    except (TypeError, KeyError, ValueError) as e:
-        raise BadFile(f'{path}, line {len(pairs)} (counted from 0): no pair that `to_jsonl` wrote ({type(e).__name__}: {e})') from None
+    for n, line in enumerate(lines):
+        if line.isspace(): continue
+        try: pairs.append(_pair_of(_read_object(line)))
+        except ValueError as e: raise BadFile(f'{path}, line {n} (counted from 0), {e}') from None
     return HH(pairs)
 
 @patch(cls_method=True)
 def from_parquet(cls:HH,
     path:str | Path  # A file that `to_parquet` wrote
 )->HH:               # The pairs
-    "Read pairs back from Parquet"
-    return rows_to_hh(optional_import('pyarrow.parquet', 'train').read_table(path).to_pylist())
-
-# %% ../nbs/08_train.ipynb #de562679
-FORMATS = {
-    'jsonl': 'JSON lines with every column',
-    'parquet': 'the same as Parquet',
-    'trl': "JSON lines with prompt, chosen and rejected as text, for TRL's trainers",
-    'trl-chat': 'the same as messages, for a tokenizer with a chat template',
-}
-
-@patch
-def export(self:HH,
-    path:str | Path,         # The file
-    format:str='jsonl',      # One of `FORMATS`
-    force:bool=False,        # Replace a file that is there?
-    template:Template=ALPACA # For the format 'trl'
-)->None:
-    "Write the pairs in one of `FORMATS`; raises `FileExistsError`"
-    if format not in FORMATS: raise ValueError(f'format is one of {tuple(FORMATS)}, not {format!r}')
-    if Path(path).suffix in (('.gz', '.jsonl') if format == 'parquet' else ('.parquet',)):
-        raise ValueError(f'the name {path} and the format {format!r} do not go together')
-    if format == 'parquet': write_parquet(self, path, force)
-    else: write_jsonl((o.to_dict() for o in self) if format == 'jsonl' else trl_rows(self, format == 'trl-chat', template), path, force)
+    "Read pairs back from Parquet; raises `BadFile` that names file, row and field for what is not a pair"
+    parquet = optional_import('pyarrow.parquet', 'train')
+    path = Path(path).expanduser()
+    try: return HH.from_arrow(parquet.read_table(path))
+    except ValueError as e: raise BadFile(f'{path}, {e}') from e

@@ -160,19 +160,19 @@ def test_review_goes_on_where_it_was(tmp_path):
     assert review('').returncode == 1
 
 def test_export(tmp_path, monkeypatch):
-    def export(*args): return run(tmp_path, 'out', '--path', 'sample', *args, command='hh-export')
+    def export(*args): return run(tmp_path, 'out.jsonl', '--path', 'sample', *args, command='hh-export')
     monkeypatch.chdir(tmp_path)
     got = export('--exclude', 'empty,identical,leading-role,run-on')
-    assert got.returncode == 0 and '56 pairs written to out' in got.stdout and len((tmp_path/'out').read_bytes().splitlines()) == 56
+    assert got.returncode == 0 and '56 pairs written to out.jsonl' in got.stdout and len((tmp_path/'out.jsonl').read_bytes().splitlines()) == 56
     got = export()
-    assert got.returncode == 1 and got.stderr.startswith('hh-export: out exists') and got.stderr.count('\n') == 1
+    assert got.returncode == 1 and got.stderr.startswith('hh-export: out.jsonl exists') and got.stderr.count('\n') == 1
     assert export('--force', '--format', 'trl-chat', '--kind', 'harmless').returncode == 0
-    rows = [json.loads(o) for o in (tmp_path/'out').read_bytes().splitlines()]
+    rows = [json.loads(o) for o in (tmp_path/'out.jsonl').read_bytes().splitlines()]
     assert len(rows) == len(SAMPLE.harmless) and rows[0]['prompt'][0]['role'] == 'user'
     for args in (['--format', 'x'], ['--exclude', 'x'], ['--kind', 'x']): assert export('--force', *args).returncode == 1
-    assert len((tmp_path/'out').read_bytes().splitlines()) == len(rows)
+    assert len((tmp_path/'out.jsonl').read_bytes().splitlines()) == len(rows)
 
 @pytest.mark.parametrize('command', ['hh-review', 'hh-export'])
 def test_only_looking_falls_back(tmp_path, command):
-    got = run(tmp_path, str(tmp_path/'out'), command=command)
-    assert got.returncode == 1 and not (tmp_path/'out').exists()
+    got = run(tmp_path, str(tmp_path/'out.jsonl'), command=command)
+    assert got.returncode == 1 and not (tmp_path/'out.jsonl').exists()

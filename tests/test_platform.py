@@ -17,8 +17,8 @@ def all_of_it(folder):
     hh, out = h.load_hh(folder, sources='helpful-base'), Path(folder)/'out'
     out.mkdir()
     shown = [repr(hh), repr(hh.report), hh.report._repr_markdown_(), examples(hh, 5, 0)._repr_html_(), *(o._repr_html_() for o in hh), *map(repr, hh)]
-    for format in 'jsonl', 'trl', 'trl-chat': hh.export(out/format, format)
-    assert list(h.HH.from_jsonl(out/'jsonl')) == list(hh)
+    for format in 'jsonl', 'trl', 'trl-chat': hh.export(out/f'{format}.jsonl', format)
+    assert list(h.HH.from_jsonl(out/'jsonl.jsonl')) == list(hh)
     review = Review(hh, out/'verdicts', seed=1)
     while review.left: review.answer('a', hh[0].chosen)
     hh.split(val=.5)
