@@ -108,7 +108,7 @@ class _Unzip(RawIOBase):
 
 def _open_unzipped(path:Path, raw:BufferedReader)->BufferedReader:
     "An open file as a stream of its text; `raw` itself if it is not gzipped"
-    if path.suffix != '.gz': return raw
+    if path.suffix.lower() != '.gz': return raw
     return BufferedReader(_Unzip(igzip_threaded.open(raw).detach()), 1 << 16)
 
 # %% ../nbs/03_load.ipynb #3950c0ac

@@ -1,5 +1,7 @@
 "What several tests share."
-import os, shutil, signal, sys
+import gzip, json, os, shutil, signal, sys
+from itertools import chain, islice
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -29,3 +31,18 @@ def either_parser(request, monkeypatch):
     "The test runs without fastsimdjson, and with it where it is installed"
     if request.param == 'quick': pytest.importorskip('fastsimdjson')
     else: monkeypatch.setitem(sys.modules, 'fastsimdjson', None)
+
+@pytest.fixture(scope='session')
+def corpus(tmp_path_factory):
+    "As many rows as the training files have, out of the test files; from the second round on, with a number at the end of each reply"
+    from hh_nbdev.files import OFFICIAL, SOURCES
+    from reference import rows
+    folder = tmp_path_factory.mktemp('corpus')
+    for source in SOURCES:
+        real = [row for _, row in rows(Path(os.environ['HH_DATA'])/source/'test.jsonl.gz')]
+        rounds = chain.from_iterable(((k, row) for row in real) for k in range(99))
+        with gzip.open(folder/f'{source}.jsonl.gz', 'wt', compresslevel=1, encoding='utf-8') as f:
+            for k, row in islice(rounds, OFFICIAL[source, 'train'].rows):
+                numbered = {side: f'{text} ({k})' if k else text for side, text in row.items()}
+                f.write(json.dumps(numbered) + '\n')
+    return folder

@@ -1,29 +1,15 @@
 "From pairs to training: splits without leaks, templates, and what PyTorch and TRL make of the pairs"
-import gzip, io, json, logging, math, os, subprocess, sys, warnings
+import io, logging, math, os, subprocess, sys, warnings
 from collections import Counter
-from itertools import chain, islice
 from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
-from hh_nbdev.files import OFFICIAL, SOURCES
+from hh_nbdev.files import SOURCES
 from hh_nbdev.load import HH, Pair, load_hh
 from hh_nbdev.train import ALPACA, DIALOGUE, Template, chat_text, to_text
 from reference import rows
 
 TEST_FILES = {source: Path(os.environ.get('HH_DATA', ''))/source/'test.jsonl.gz' for source in SOURCES}
-
-@pytest.fixture(scope='session')
-def corpus(tmp_path_factory):
-    "As many rows as the training files have, out of the test files; from the second round on, with a number at the end of each reply"
-    folder = tmp_path_factory.mktemp('corpus')
-    for source in SOURCES:
-        real = [row for _, row in rows(TEST_FILES[source])]
-        rounds = chain.from_iterable(((k, row) for row in real) for k in range(99))
-        with gzip.open(folder/f'{source}.jsonl.gz', 'wt', compresslevel=1, encoding='utf-8') as f:
-            for k, row in islice(rounds, OFFICIAL[source, 'train'].rows):
-                numbered = {side: f'{text} ({k})' if k else text for side, text in row.items()}
-                f.write(json.dumps(numbered) + '\n')
-    return folder
 
 # Splits
 
