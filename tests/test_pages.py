@@ -51,8 +51,11 @@ def test_an_example_in_a_docstring_is_code(tmp_path, monkeypatch):
     from with_example import add
     assert '```python\n>>> add(1, 2)\n3\n```' in entry_of(add)
 
+def test_an_indented_example_is_code():
+    assert "```python\npair = load_hh('sample')[0]\n" in entry_of(Pair)
+
 def code_cell(**data):
-    return dict2obj({'cell_type': 'code', 'metadata': {'execution': {'total': 1}}, 'outputs': [{'data': data}]})
+    return dict2obj({'cell_type': 'code', 'source': '', 'metadata': {'execution': {'total': 1}}, 'outputs': [{'data': data}]})
 
 def test_an_html_output_becomes_raw_html_in_markdown():
     "Quarto adds scripts from another host to a page with a text/html output"

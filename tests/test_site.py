@@ -50,7 +50,12 @@ def pages(folder):
     return {path.name: Page(path.read_text(encoding='utf-8')) for path in folder.glob('*.html')}
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
+    "Serves a folder; the 404 page, which may be shown anywhere, begins its links with the folder that the site has on its host"
     def log_message(self, *args): pass
+
+    def translate_path(self, path):
+        found = super().translate_path(path)
+        return found if Path(found).exists() else super().translate_path('/' + path.lstrip('/').partition('/')[2])
 
 @pytest.fixture(scope='module')
 def address(folder):

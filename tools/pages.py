@@ -88,17 +88,26 @@ def signature(node, comments):
     after = f'  # {said}' if said else ''
     return call(f'def {node.name}', arguments(node, comments), gives + after)
 
+def docstring_of(node):
+    "A docstring without the indentation of its function or class, but with that of its examples"
+    raw = ast.get_docstring(node, clean=False)
+    if not raw: return ''
+    indent = ' ' * node.body[0].col_offset
+    return '\n'.join(line.removeprefix(indent).rstrip() for line in raw.splitlines()).strip()
+
+def is_example(part): return part.startswith('>>>') or all(line.startswith('    ') for line in part.splitlines())
+
 def prose(docstring):
-    "A docstring as Markdown: its examples as code"
-    parts = textwrap.dedent(docstring or '').strip().split('\n\n')
-    return '\n\n'.join(f'```python\n{part}\n```' if part.lstrip().startswith('>>>') else part for part in parts)
+    "A docstring as Markdown: its examples as Python"
+    if '```' in docstring: return docstring
+    parts = docstring.split('\n\n')
+    return '\n\n'.join(f'```python\n{textwrap.dedent(part)}\n```' if is_example(part) else part for part in parts)
 
 def entry(name, level, node, comments, source=''):
     "A heading, a link to the source, the signature and what the docstring says"
     link = f'[source]({source}){{.source}}\n\n' if source.startswith('http') else ''  # only where an address is known
     code = f'```python\n{signature(node, comments)}\n```'
-    doc = inspect.cleandoc(ast.get_docstring(node) or '')
-    return f'{"#" * level} {name}\n\n{link}{code}\n\n{prose(doc)}'
+    return f'{"#" * level} {name}\n\n{link}{code}\n\n{prose(docstring_of(node))}'
 
 def source_of(symbol, name):
     "The source of a function or class; a class that the notebook itself defines has it in the module made of it"
@@ -158,6 +167,7 @@ def for_quarto(cell):
         text = PRIVATE.sub(r'\1', PICTURE.sub(r'\1<!-- -->', with_balanced_tables(cell.source)))
         cell.source = with_clone(text, get_config().git_url)
     if cell.cell_type != 'code': return
+    cell.source = cell.source.replace('#| code-fold: show\n', '#| code-fold: true\n')  # the entry says what the source does
     cell.metadata.pop('execution', None)
     for output in cell.get('outputs', []):
         data = output.get('data', {})
