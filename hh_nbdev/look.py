@@ -31,12 +31,13 @@ def examples(
     n:int=3,   # How many of each kind; fewer where there are not so many
     seed:int=0 # The same data, `n` and seed give the same pairs on every machine
 )->HH:         # Helpful pairs, then harmless ones
-    """Draw pairs of each kind without replacement.
+    """Draw helpful and harmless pairs by seed, so that nobody picks them.
 
-    ```python
-    six = examples(load_hh('sample'), n=3, seed=1)
-    six['id']
-    ```
+    You get `n` different pairs of each kind, or all of a kind that has fewer. The same data, `n` and `seed` give
+    the same pairs on every machine.
+
+        six = examples(load_hh('sample'), n=3, seed=1)
+        six['id']
 
     Raises `ValueError` if `n` is negative.
     """
@@ -406,15 +407,15 @@ def show(
 )->None:
     """Show pairs: as cards in a notebook, printed anywhere else.
 
-    Without `mark`, what differs between the two replies is marked. A `str` finds upper and lower case alike.
-    With `width` or `to`, pairs are printed in a notebook too.
+    Long texts are folded, unless `full` is true. What differs between the two replies is marked. With `mark`, a
+    regular expression, its matches are marked instead, and nothing is folded; a `str` finds upper and lower case
+    alike. `width` is the number of columns, and `to` a `rich` console to print on; with either of them, pairs are
+    printed in a notebook too.
 
-    ```python
-    hh = load_hh('sample')
-    show(hh[0])
-    show(examples(hh), full=True)
-    show(hh[:20], mark='sorry|apolog')
-    ```
+        hh = load_hh('sample')
+        show(hh[0])
+        show(examples(hh), full=True)
+        show(hh[:20], mark='sorry|apolog')
 
     Raises `re.error` if `mark` is not a regular expression.
     """
@@ -586,9 +587,10 @@ def browse(
 )->Any:   # A widget, for the last line of a cell
     """Page through pairs in JupyterLab, out of those that fit what is typed in.
 
-    ```python
-    browse(load_hh('sample'))
-    ```
+    The fields search kind, source, flag and the texts, by any part of a word and as you type; a text that was
+    searched for is marked. The field `id` waits for Enter.
+
+        browse(load_hh('sample'))
 
     Raises `ImportError` if `ipywidgets` is missing; the message says how to install it.
     """

@@ -10,8 +10,8 @@ from rich.console import Console
 from hh_nbdev.compare import Run
 from hh_nbdev.load import HH, Pair, load_hh
 from hh_nbdev.look import (
-    _FOLD, _UNSEEN, _card_height, _Finder, _fold_text, card_html, card_rich, examples, fit_fold, make_card,
-    make_console, pair_card, show, visible)
+    _FOLD, _UNSEEN, _Browser, _card_height, _Finder, _fold_text, card_html, card_rich, examples, fit_fold,
+    make_card, make_console, pair_card, show, visible)
 from hostile import HOSTILE, TEXTS
 
 PICTURE = '[\u2400-\u2421]|⟨U\\+[0-9A-F]{4,6}⟩'  # what `visible` puts in place of an unseen character
@@ -175,6 +175,23 @@ def test_a_search_finds_what_a_plain_loop_finds():
 @given(TEXTS)
 def test_a_search_takes_any_text(text):
     assert _Finder(HH([make_pair(text)])).find(text=text) == [0]
+
+@pytest.mark.real
+@pytest.mark.parametrize('field, part', [('kind', 'harm'), ('source', 'online'), ('flag', 'empty'), ('text', 'the')])
+def test_the_browser_answers_in_a_moment_among_fifty_thousand_pairs(field, part):
+    "As many pairs as the training split has; the first search in a field, which makes what it needs, and the second"
+    hh = load_hh(split='test')
+    many = HH([pair for _ in range(19) for pair in hh])
+    seconds = []
+    for _ in range(3):  # the best of three, as other processes may be at work
+        browser = _Browser(many)
+        for typed in part[:2], part:
+            start = time.process_time()
+            browser.fields[field].value = typed
+            seconds.append(time.process_time() - start)
+        assert 0 < len(browser.found) < len(many)
+    assert min(seconds[::2]) < .3
+    assert min(seconds[1::2]) < .15
 
 # In a real browser
 
