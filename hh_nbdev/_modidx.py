@@ -67,6 +67,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'hh_nbdev.files.Official': ('files.html#official', 'hh_nbdev/files.py'),
                                 'hh_nbdev.files.Place': ('files.html#place', 'hh_nbdev/files.py'),
                                 'hh_nbdev.files.Search': ('files.html#search', 'hh_nbdev/files.py'),
+                                'hh_nbdev.files._about_client': ('files.html#_about_client', 'hh_nbdev/files.py'),
                                 'hh_nbdev.files._ask_hub': ('files.html#_ask_hub', 'hh_nbdev/files.py'),
                                 'hh_nbdev.files._cache_folder': ('files.html#_cache_folder', 'hh_nbdev/files.py'),
                                 'hh_nbdev.files._check_sample': ('files.html#_check_sample', 'hh_nbdev/files.py'),

@@ -229,9 +229,17 @@ def _plain_http()->Iterator[None]:
     "Turn the client's own protocol off for a while"
     from huggingface_hub import constants
     with _XET:
-        before, constants.HF_HUB_DISABLE_XET = constants.HF_HUB_DISABLE_XET, True
+        before = getattr(constants, 'HF_HUB_DISABLE_XET', False)  # older clients lack the switch
+        constants.HF_HUB_DISABLE_XET = True
         try: yield
         finally: constants.HF_HUB_DISABLE_XET = before
+
+def _about_client()->str:
+    "What an older client cannot do, in a sentence"
+    from huggingface_hub import __version__
+    major, minor, *_ = __version__.split('.')
+    if (int(major), int(minor)) >= (1, 20): return ''
+    return f'. huggingface_hub {__version__} does not resume by itself: load again to go on, or install 1.20 or later'
 
 def _download(name:str)->Path:
     "Download a file with a progress bar; whatever goes wrong, raise `DataNotFound` in bounded time"
@@ -242,7 +250,8 @@ def _download(name:str)->Path:
     except Exception as e:  # the client's errors share no base class
         what = type(e).__name__
         why = (str(e).strip() or 'no reason given').splitlines()[0]
-        raise DataNotFound(f'{name} cannot be downloaded from {constants.ENDPOINT} ({what}: {why})') from e
+        problem = f'{name} cannot be downloaded from {constants.ENDPOINT} ({what}: {why})'
+        raise DataNotFound(problem + _about_client()) from e
 
 # %% ../nbs/01_files.ipynb #371c4508
 def _discard(path:Path)->None:
