@@ -37,7 +37,7 @@ def test_a_default_is_shown_by_its_name():
 
 def test_a_line_of_a_signature_fits_the_page():
     code = entry_of(load_hh).split('```')[1]
-    assert max(map(len, code.splitlines())) <= 76
+    assert max(map(len, code.splitlines())) <= 70
 
 def test_a_class_that_a_notebook_defines_shows_its_fields_too():
     "Python cannot find the source of such a class, so it is looked up in the module"
@@ -102,3 +102,11 @@ def test_a_private_name_is_no_link():
     cell = dict2obj({'cell_type': 'markdown', 'source': 'See [`_Unzip`](/load.html#_unzip) and [`HH`](/load.html#hh).'})
     for_quarto(cell)
     assert cell['source'] == 'See `_Unzip` and [`HH`](/load.html#hh).'
+
+def test_a_cell_of_imports_is_folded():
+    cell = dict2obj({'cell_type': 'code', 'source': 'import re\nimport os\nfrom math import comb', 'metadata': {}, 'outputs': []})
+    for_quarto(cell)
+    assert cell['source'].startswith('#| code-fold: true\n#| code-summary: "Imports"\nimport re')
+    cell['source'] = 'import re\nimport os\nfrom math import comb\ncomb(2, 1)'
+    for_quarto(cell)
+    assert 'code-fold' not in cell['source']

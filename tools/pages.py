@@ -8,7 +8,7 @@ from fastcore.docments import qual_name
 from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup
 
-WIDTH = 76  # characters of code that fit beside the sidebar
+WIDTH = 70  # characters of code that fit beside the sidebar
 TABLE = re.compile(r'^\|.*\|\n\|[ :|-]+\|\n(?:\|.*\|\n)*', re.M)
 PRIVATE = re.compile(r'\[(`_\w+`)\]\([^)]*\)')  # nbdev links such names too, but they have no entry
 PICTURE = re.compile(r'^(!\[[^\]]*\]\([^)]*\))$', re.M)
@@ -158,6 +158,13 @@ def with_clone(text, address):
     if not address: return text
     return text.replace('```sh\nmake look', f'```sh\ngit clone {address} hh_nbdev && cd hh_nbdev\nmake look', 1)
 
+def only_imports(source):
+    "Is this a cell of several imports, and nothing else?"
+    if 'code-fold' in source or '#| echo' in source: return False
+    try: lines = ast.parse(source).body
+    except SyntaxError: return False  # a line of IPython's own
+    return len(lines) > 2 and all(isinstance(line, (ast.Import, ast.ImportFrom)) for line in lines)
+
 def for_quarto(cell):
     """Change what Quarto would misread in a cell.
 
@@ -168,6 +175,7 @@ def for_quarto(cell):
         cell.source = with_clone(text, get_config().git_url)
     if cell.cell_type != 'code': return
     cell.source = cell.source.replace('#| code-fold: show\n', '#| code-fold: true\n')  # the entry says what the source does
+    if only_imports(cell.source): cell.source = f'#| code-fold: true\n#| code-summary: "Imports"\n{cell.source}'
     cell.metadata.pop('execution', None)
     for output in cell.get('outputs', []):
         data = output.get('data', {})
