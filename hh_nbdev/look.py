@@ -354,7 +354,8 @@ def _in_notebook()->bool:
     "Does a notebook run this, rather than a script, a terminal or its IPython?"
     ipython = sys.modules.get('IPython')
     shell = ipython.get_ipython() if ipython else None
-    return shell is not None and type(shell).__name__ != 'TerminalInteractiveShell'
+    kinds = [kind.__name__ for kind in type(shell).__mro__]
+    return shell is not None and 'TerminalInteractiveShell' not in kinds
 
 def make_console(
     width:int | None=None # Columns, at least 20; None asks the terminal

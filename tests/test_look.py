@@ -161,6 +161,16 @@ def test_a_terminal_that_knows_only_ascii_is_sent_escapes():
     file.flush()
     assert rb'\u8c22\u8c22\u2019' in raw.getvalue()
 
+EMBEDDED = 'from IPython.terminal.embed import InteractiveShellEmbed; InteractiveShellEmbed.instance(); '
+
+@pytest.mark.parametrize('start', [['-c', SHOW], ['-m', 'IPython', '-c', SHOW], ['-c', EMBEDDED + SHOW]],
+                         ids=['Python', 'IPython', 'IPython in a program'])
+def test_show_prints_where_there_is_no_notebook(start, tmp_path):
+    env = {**os.environ, 'COLUMNS': '100', 'IPYTHONDIR': str(tmp_path)}
+    out = subprocess.check_output([sys.executable, *start], text=True, env=env)
+    assert load_hh('sample')[0].instruction in out
+    assert max(map(len, out.splitlines())) == 100
+
 # Finding pairs
 
 def test_a_search_finds_what_a_plain_loop_finds():
