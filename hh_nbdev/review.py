@@ -4,23 +4,24 @@
 
 # %% ../nbs/10_review.ipynb #6308a5ca
 from __future__ import annotations
-import os, random, select, sys, warnings
-from collections.abc import Callable, Sequence
+import json, os, random, select, sys, warnings
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timezone
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import get_terminal_size
 from time import monotonic
 from typing import Any, NamedTuple
-from .basics import Tabular, draw, optional_import
-from .load import Pair
-from .look import (Card, card_html, card_rich, escape_html, fit_fold, make_card, make_console, visible,
+from .basics import Tabular, atomic_write, draw, optional_import
+from .files import SOURCES, Split
+from .load import Pair, load_hh
+from .look import (Card, card_html, card_rich, escape_html, examples, fit_fold, make_card, make_console, visible,
                            widget_row)
 from .verdicts import (ANSWERS, ASKED, QUESTIONS, Agreement, Verdict, append_line, check_texts, last_verdicts,
                                open_verdicts, text_digest, verdict_line)
 
 # %% auto #0
-__all__ = ['KEYS', 'BUTTONS', 'Blind', 'side_at_a', 'Review', 'print_table', 'review_terminal', 'review_widget']
+__all__ = ['KEYS', 'BUTTONS', 'Blind', 'side_at_a', 'Review', 'print_table', 'review_terminal', 'review_widget', 'write_look']
 
 # %% ../nbs/10_review.ipynb #5f8fdcde
 class Blind(NamedTuple):
@@ -433,3 +434,90 @@ def review_widget(
         >>> review_widget(Review(examples(load_hh(), 50), 'verdicts.jsonl'))
     """
     return _Widget(review).box
+
+# %% ../nbs/10_review.ipynb #10f0a931
+_LOOK_INTRO = """# A look of my own at HH
+
+**Content warning.** These pairs can be offensive or upsetting. They are shown as they are in the data.
+
+Run it from the top. Your comments go below the pairs. The seed was fixed before anybody saw a pair."""
+
+_LOOK_COMMENT = """*What sets the chosen reply apart from the rejected one?*
+
+…
+
+*Do you agree with the annotator? Why?*
+
+…"""
+
+_LOOK_BLIND = """## Blind
+
+Other pairs, without their labels. Each answer is kept at once; run the cell again to go on another day."""
+
+_LOOK_RESULT = "When all are answered: how often you agree with the annotators, and what may have led you."
+
+# %% ../nbs/10_review.ipynb #10f0a932
+def _look_cells(
+    pairs:Sequence[Pair],   # The drawn pairs
+    load:str,               # Code that loads the data
+    n:int,                  # Pairs of each kind
+    seed:int,               # Of the draw
+    verdicts:str            # The file for the verdicts
+)->list[tuple[str, str]]:   # 'markdown' or 'code', and the text
+    "What stands in the notebook that `write_look` writes"
+    code = [('code', 'from hh_nbdev import Review, agreement, examples, load_hh, review_widget\n'
+                     'from hh_nbdev.basics import import_or_none'),
+            ('code', f'{load}\nhh.report'),
+            ('code', f'drawn = examples(hh, n={n}, seed={seed})')]
+    cells = [('markdown', _LOOK_INTRO), *code]
+    for i, pair in enumerate(pairs):
+        cells += [('markdown', f'## {pair.kind} pair, `{pair.id}`'), ('code', f'drawn[{i}]'), ('markdown', _LOOK_COMMENT)]
+    cells += [('markdown', '## In short\n\n…'),
+              ('markdown', _LOOK_BLIND),
+              ('code', 'others = hh.filter(lambda pair: pair not in drawn and pair.chosen != pair.rejected)\n'
+                       f"review = Review(examples(others, n=10, seed={seed}), '{verdicts}', seed={seed})\n"
+                       "if import_or_none('ipywidgets', 'look'): display(review_widget(review))"),
+              ('markdown', _LOOK_RESULT),
+              ('code', 'agreement(review.file, hh)')]
+    return cells
+
+# %% ../nbs/10_review.ipynb #10f0a936
+def _load_code(path:str|Path|None, split:str, sources:list[str], exclude:list[str])->str:
+    "Code that loads the same data from any folder"
+    if path not in (None, 'sample'): path = str(Path(path or '').expanduser().resolve())
+    code = f'load_hh({path!r}, split={split!r}'
+    if sources != list(SOURCES): code += f', sources={sources!r}'
+    if exclude: code += f', exclude={exclude!r}'
+    return code + ')'
+
+# %% ../nbs/10_review.ipynb #10f0a933
+def write_look(
+    file:str|Path,                    # The notebook, such as 'my/look.ipynb'; its folder is made if it is not there
+    path:str|Path|None=None,          # As in `load_hh`
+    split:Split='train',              # As in `load_hh`
+    sources:Iterable[str]=SOURCES,    # As in `load_hh`
+    exclude:Collection[str]=(),       # As in `load_hh`
+    n:int=3,                          # Pairs of each kind
+    seed:int=0                        # Decides which
+)->None:
+    """Write a notebook for a look of your own at the data
+
+    Raises what `load_hh` raises, and `FileExistsError` if the file is there: it may hold your comments.
+
+        >>> write_look('my/look.ipynb')
+        >>> write_look('my/look.ipynb', '/path/to/hh', split='test', seed=1)
+    """
+    file, sources = Path(file).expanduser(), list(sources)
+    if file.suffix != '.ipynb': raise ValueError(f'{file}: a notebook ends in .ipynb')
+    if file.exists(): raise FileExistsError(f'{file} exists, and may hold your comments. Choose another name.')
+    hh = load_hh(path, split, sources, exclude=exclude)
+    load = f'hh = {_load_code(path, split, sources, list(exclude))}'
+    cells = list[dict[str, Any]]()
+    for kind, text in _look_cells(examples(hh, n, seed), load, n, seed, f'{file.stem}_verdicts.jsonl'):
+        cell:dict[str, Any] = dict(cell_type=kind, id=f'cell-{len(cells)}', metadata={}, source=text.splitlines(keepends=True))
+        if kind == 'code': cell |= dict(execution_count=None, outputs=[])
+        cells.append(cell)
+    kernel = dict(display_name='Python 3', language='python', name='python3')
+    notebook = dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
+    file.parent.mkdir(exist_ok=True)
+    with atomic_write(file) as part: part.write_text(json.dumps(notebook, indent=1) + '\n', encoding='utf-8')
