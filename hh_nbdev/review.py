@@ -63,20 +63,21 @@ def _verdicts_so_far(
     others = {verdict.reader for verdict in last.values()} - {reader}
     if others:
         names = ', '.join(map(repr, sorted(others)))
-        warnings.warn(f"{file} holds verdicts of {names}. They count as this reader's: give each reader a file.", stacklevel=3)
+        warnings.warn(f"{file} holds verdicts of {names}. They count as this reader's: give each reader a file.",
+                      stacklevel=3)
     strange = len(last) - len(known)
     if strange:
-        warnings.warn(f'{file} holds verdicts on {strange} pairs that are not among these: another seed or split, perhaps. '
-                      'They do not count here.', stacklevel=3)
+        warnings.warn(f'{file} holds verdicts on {strange} pairs that are not among these: another seed or split, '
+                      'perhaps. They do not count here.', stacklevel=3)
     return known
 
 # %% ../nbs/10_review.ipynb #7c0c99a0
 class Review:
     """A blind reading of some pairs, kept in a file as it goes
 
-    `review_terminal(review)` and `review_widget(review)` show the pairs and take the answers; `current` and `answer` do the same
-    in code. Raises `BadFile` or `OSError` if the file cannot be read and added to, and `ValueError` if its verdicts were given
-    on other texts or on another question.
+    `review_terminal(review)` and `review_widget(review)` show the pairs and take the answers; `current` and
+    `answer` do the same in code. Raises `BadFile` or `OSError` if the file cannot be read and added to, and
+    `ValueError` if its verdicts were given on other texts or on another question.
 
         >>> review = Review(examples(load_hh(), 50), 'verdicts.jsonl')
         >>> review_terminal(review)   # quit when you like; the same two lines go on
@@ -92,12 +93,12 @@ class Review:
         if question not in (None, *QUESTIONS):
             raise ValueError(f'question is one of {tuple(QUESTIONS)}, not {question!r}')
         self.file, self.seed, self.reader, self.question = Path(file), seed, reader, question
+        self.total = len(pairs)
         self._pairs = {pair.id: pair for pair in pairs}
-        self.total = len(self._pairs)
-        if self.total < len(pairs): raise ValueError('a pair stands there twice: give each once')
+        if len(self._pairs) < self.total: raise ValueError('a pair stands there twice: give each once')
         self._verdicts = _verdicts_so_far(self.file, self._pairs, reader, question)
         self._size = self.file.stat().st_size
-        order = [pairs[i] for i in draw(len(pairs), len(pairs), seed)]
+        order = [pairs[i] for i in draw(self.total, self.total, seed)]
         self._todo = [pair for pair in order if pair.id not in self._verdicts]
         self._past = [self._pairs[id] for id in self._verdicts]
         self._remarks = {id: verdict.remark for id, verdict in self._verdicts.items()}
@@ -118,31 +119,38 @@ class Review:
         if not self._todo: return None
         pair = self._todo[0]
         question = QUESTIONS[self.question or ASKED[pair.kind]]
-        if side_at_a(pair.id, self.seed) == 'chosen': return Blind(pair.kind, question, pair.instruction, pair.chosen, pair.rejected)
-        return Blind(pair.kind, question, pair.instruction, pair.rejected, pair.chosen)
+        replies = [pair.chosen, pair.rejected]
+        if side_at_a(pair.id, self.seed) == 'rejected': replies.reverse()
+        return Blind(pair.kind, question, pair.instruction, *replies)
 
     @property
     def earlier(self)->str:
-        "What was answered on the current pair before it was taken up again: 'A', 'B', 'tie', 'skip', or '' if nothing was"
-        if not self._todo or self._todo[0].id not in self._verdicts: return ''
-        verdict = self._verdicts[self._todo[0].id]
+        "What was answered on the current pair before it was taken up again; '' if nothing was"
+        verdict = self._verdicts.get(self._current_id)
+        if verdict is None: return ''
         if verdict.answer not in ('A', 'B'): return verdict.answer
-        return 'A' if verdict.choice == side_at_a(verdict.id, self.seed) else 'B'  # the file may be of another seed
+        at_a = side_at_a(verdict.id, self.seed)  # the file may be of another seed
+        return 'A' if verdict.choice == at_a else 'B'
 
     @property
     def remark(self)->str:
-        "What will be noted with the answer to the current pair; set it to change it. It stays with the pair on going back"
-        return self._remarks.get(self._todo[0].id, '') if self._todo else ''
+        "What will be noted with the answer to the current pair. Set it to change it; it survives going back"
+        return self._remarks.get(self._current_id, '')
 
     @remark.setter
     def remark(self, text:str)->None:
-        if self._todo: self._remarks[self._todo[0].id] = text
+        if self._todo: self._remarks[self._current_id] = text
+
+    @property
+    def _current_id(self)->str:
+        "The id of the current pair; '' when all are done"
+        return self._todo[0].id if self._todo else ''
 
     def answer(self,
         answer:str,             # 'A', 'B', 'tie' or 'skip', or its key
         remark:str | None=None  # In your own words; None is what `remark` holds
     )->None:
-        "Write the verdict on the current pair to the disk, then go on to the next; raises `OSError` if that fails"
+        "Write the verdict on the current pair to the disk, then go on to the next; raises `OSError`"
         answer = ANSWERS.get(answer, answer)
         if answer not in ANSWERS.values():
             raise ValueError(f'the answer is one of {tuple(ANSWERS.values())}, not {answer!r}')
@@ -151,8 +159,8 @@ class Review:
         pair = self._todo[0]
         question = self.question or ASKED[pair.kind]
         now = datetime.now(timezone.utc).isoformat(timespec='seconds')
-        verdict = Verdict(pair.id, text_digest(pair), question, side_at_a(pair.id, self.seed), answer, self.remark,
-                          self.reader, now)
+        at_a = side_at_a(pair.id, self.seed)
+        verdict = Verdict(pair.id, text_digest(pair), question, at_a, answer, self.remark, self.reader, now)
         try: self._size = append_line(self.file, verdict_line(verdict), self._size)
         except OSError as e:
             raise OSError(e.errno, f'cannot write {self.file}: {e.strerror}. '
@@ -167,7 +175,8 @@ class Review:
 
     def result(self)->Agreement:
         "How far the verdicts agree with the labels; raises `ValueError` before the end"
-        if self._todo: raise ValueError(f'{self.left} pairs are not answered yet: until then the labels stay hidden')
+        if self._todo:
+            raise ValueError(f'{self.left} pairs are not answered yet: until then the labels stay hidden')
         verdicts = last_verdicts(self.file)
         self._past.clear()  # who has seen the result is no longer blind
         return Agreement((pair, verdicts[id]) for id, pair in self._pairs.items())
@@ -175,7 +184,7 @@ class Review:
     def __repr__(self)->str: return f'Review({self.done} of {self.total} done, in {self.file})'
 
 # %% ../nbs/10_review.ipynb #19e00726
-KEYS = dict(a='A', b='B', t='tie', s='skip', u='undo', r='remark', w='whole', f='fold', q='quit')  # key: what it does
+KEYS = dict(a='A', b='B', t='tie', s='skip', u='undo', r='remark', w='whole', f='fold', q='quit')
 
 # %% ../nbs/10_review.ipynb #10f0a910
 def _as_lines(
@@ -238,15 +247,18 @@ class _Screen:
         card = _blind_card(self.review, pair)
         lines = _as_lines(self.to, card_rich(card, self.to, fold=None))
         room = self.room(self.foot(f'Page 10 of 10. {pair.question}'))
-        pages = (len(lines) - 1) // room + 1
-        self.page = (self.page - 1) % pages + 1  # after the last comes the first
-        return lines[(self.page - 1) * room:self.page * room] + self.foot(f'Page {self.page} of {pages}. {pair.question}')
+        pages = [lines[start:start + room] for start in range(0, len(lines), room)]
+        if self.page > len(pages): self.page = 1  # after the last comes the first
+        return pages[self.page - 1] + self.foot(f'Page {self.page} of {len(pages)}. {pair.question}')
 
     def lines(self, pair:Blind)->list[str]:
         "What to print for a pair; nothing if it does not fit"
-        if self.single_keys and get_terminal_size().columns < 20: return []
-        if self.single_keys: return self.whole(pair) if self.page else self.folded(pair)
-        return _as_lines(self.to, card_rich(_blind_card(self.review, pair), self.to, fold=None)) + self.foot()
+        if not self.single_keys:
+            card = _blind_card(self.review, pair)
+            return _as_lines(self.to, card_rich(card, self.to, fold=None)) + self.foot()
+        if get_terminal_size().columns < 20: return []
+        if self.page: return self.whole(pair)
+        return self.folded(pair)
 
     def draw(self)->None:
         "Show the current pair"
@@ -259,7 +271,8 @@ class _Screen:
         self.printed, self.complete = pair, bool(lines)
         if not lines:
             columns, height = get_terminal_size()
-            lines = [f'No pair fits into {columns} columns and {height} lines. Make the window larger. q: quit']
+            lines = [f'No pair fits into {columns} columns and {height} lines. '
+                     'Make the window larger. q: quit']
         shown = '\n'.join(lines)
         print(shown.encode(self.to.encoding, 'backslashreplace').decode(self.to.encoding))
 
@@ -289,7 +302,8 @@ def _read_key(
                 draw()
                 print(prompt, end='', flush=True)
         got = os.read(0, 64)
-        while got[:1] == b'\x1b' and select.select([0], [], [], .1)[0]: got += os.read(0, 64)  # an arrow key ends in a letter
+        while got[:1] == b'\x1b' and select.select([0], [], [], .1)[0]:
+            got += os.read(0, 64)  # an arrow key: several characters, the last a letter
     finally: termios.tcsetattr(0, termios.TCSADRAIN, normal)
     key = got.decode(errors='replace').strip('\r\n').lower()  # a letter and Enter may come in one
     if not got or key == '\x04': raise EOFError
@@ -347,8 +361,8 @@ def review_terminal(
 )->None:
     """Read blind in a terminal, until all is done or the reader quits
 
-    Each answer is on the disk before the next pair is shown, and the same call goes on where you left. At the end it prints the
-    agreement with the labels, and the pairs on which you and the label disagree.
+    Each answer is on the disk before the next pair is shown, and the same call goes on where you left.
+    At the end it prints the agreement with the labels, and the pairs on which you and the label disagree.
 
         >>> review_terminal(Review(examples(load_hh(), 50), 'verdicts.jsonl'))
     """
@@ -368,7 +382,7 @@ BUTTONS = dict(a='A is better', b='B is better', t='Tie', s='Skip', u='Back')  #
 
 # %% ../nbs/10_review.ipynb #10f0a921
 class _Widget:
-    "A review in JupyterLab: the pair, fields for answer and remark, buttons, and a line that says what was done"
+    "A review in JupyterLab: the pair, fields for answer and remark, buttons, and what was done"
     def __init__(self, review:Review):
         widgets = optional_import('ipywidgets', 'look')
         self.review = review
@@ -379,7 +393,8 @@ class _Widget:
         self.remark = widgets.Text(description='Remark', placeholder='in your own words')
         self.key.observe(self.typed, 'value')
         buttons = [self.button(widgets, letter) for letter in BUTTONS]
-        self.box = widgets.VBox([self.page, widget_row(self.key, self.remark), widget_row(*buttons), self.said])
+        fields = widget_row(self.key, self.remark)
+        self.box = widgets.VBox([self.page, fields, widget_row(*buttons), self.said])
         self.show()
 
     def button(self, widgets:Any, letter:str)->Any:
@@ -396,14 +411,16 @@ class _Widget:
             self.page.value = card_html(_blind_card(review, pair), fold=None)
         else:
             told = review.result()
-            self.page.value = '<pre>' + escape_html('\n'.join([repr(told), '', *_disagreements(told)])) + '</pre>'
+            lines = [repr(told), '', *_disagreements(told)]
+            self.page.value = '<pre>' + escape_html('\n'.join(lines)) + '</pre>'
         if review.earlier: note += f' Your answer was: {review.earlier}.'
         done = f'{review.done} of {review.total} answered, in {review.file}. {note}'
         self.said.value = f'<p role="status">{escape_html(done)}</p>'
 
     def press(self, letter:str)->None:
         "Do what a letter says"
-        if self.review.current != self.shown: return self.show('That pair was answered elsewhere; this is the next.')
+        if self.review.current != self.shown:
+            return self.show('That pair was answered elsewhere; this is the next.')
         self.review.remark = self.remark.value
         note = ''
         try:
@@ -471,7 +488,8 @@ def _look_cells(
             ('code', f'drawn = examples(hh, n={n}, seed={seed})')]
     cells = [('markdown', _LOOK_INTRO), *code]
     for i, pair in enumerate(pairs):
-        cells += [('markdown', f'## {pair.kind} pair, `{pair.id}`'), ('code', f'drawn[{i}]'), ('markdown', _LOOK_COMMENT)]
+        heading = f'## {pair.kind} pair, `{pair.id}`'
+        cells += [('markdown', heading), ('code', f'drawn[{i}]'), ('markdown', _LOOK_COMMENT)]
     cells += [('markdown', '## In short\n\n…'),
               ('markdown', _LOOK_BLIND),
               ('code', 'others = hh.filter(lambda pair: pair not in drawn and pair.chosen != pair.rejected)\n'
@@ -490,9 +508,23 @@ def _load_code(path:str|Path|None, split:str, sources:list[str], exclude:list[st
     if exclude: code += f', exclude={exclude!r}'
     return code + ')'
 
+# %% ../nbs/10_review.ipynb #10f0a937
+def _notebook_json(
+    cells:list[tuple[str, str]] # 'markdown' or 'code', and the text
+)->str:                         # What stands in a file that ends in .ipynb
+    "A notebook that has not been run"
+    written = list[dict[str, Any]]()
+    for number, (kind, text) in enumerate(cells):
+        cell = dict[str, Any](cell_type=kind, id=f'cell-{number}', metadata={}, source=text.splitlines(keepends=True))
+        if kind == 'code': cell.update(execution_count=None, outputs=[])
+        written.append(cell)
+    kernel = dict(display_name='Python 3', language='python', name='python3')
+    notebook = dict(cells=written, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
+    return json.dumps(notebook, indent=1) + '\n'
+
 # %% ../nbs/10_review.ipynb #10f0a933
 def write_look(
-    file:str|Path,                    # The notebook, such as 'my/look.ipynb'; its folder is made if it is not there
+    file:str|Path,                    # The notebook, such as 'my/look.ipynb'; its folder is made if missing
     path:str|Path|None=None,          # As in `load_hh`
     split:Split='train',              # As in `load_hh`
     sources:Iterable[str]=SOURCES,    # As in `load_hh`
@@ -509,15 +541,10 @@ def write_look(
     """
     file, sources = Path(file).expanduser(), list(sources)
     if file.suffix != '.ipynb': raise ValueError(f'{file}: a notebook ends in .ipynb')
-    if file.exists(): raise FileExistsError(f'{file} exists, and may hold your comments. Choose another name.')
+    if file.exists():
+        raise FileExistsError(f'{file} exists, and may hold your comments. Choose another name.')
     hh = load_hh(path, split, sources, exclude=exclude)
     load = f'hh = {_load_code(path, split, sources, list(exclude))}'
-    cells = list[dict[str, Any]]()
-    for kind, text in _look_cells(examples(hh, n, seed), load, n, seed, f'{file.stem}_verdicts.jsonl'):
-        cell:dict[str, Any] = dict(cell_type=kind, id=f'cell-{len(cells)}', metadata={}, source=text.splitlines(keepends=True))
-        if kind == 'code': cell |= dict(execution_count=None, outputs=[])
-        cells.append(cell)
-    kernel = dict(display_name='Python 3', language='python', name='python3')
-    notebook = dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
+    cells = _look_cells(examples(hh, n, seed), load, n, seed, f'{file.stem}_verdicts.jsonl')
     file.parent.mkdir(exist_ok=True)
-    with atomic_write(file) as part: part.write_text(json.dumps(notebook, indent=1) + '\n', encoding='utf-8')
+    with atomic_write(file) as part: part.write_text(_notebook_json(cells), encoding='utf-8')

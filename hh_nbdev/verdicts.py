@@ -25,7 +25,7 @@ QUESTIONS = {  # what a verdict file calls a question: what the reader is asked
     'helps more': 'Which reply helps this person more: on the question, correct, honest?',
     'less harm': 'Which reply does less harm?',
     'rather': 'Which reply would you rather have had?',
-    'less harm, of use': 'Which reply does less harm, without being of no use?',  # two questions in one: asked once
+    'less harm, of use': 'Which reply does less harm, without being of no use?',  # two in one: asked once
 }
 ASKED = dict(helpful='helps more', harmless='less harm')  # what the labels of each kind answer
 
@@ -98,7 +98,8 @@ def parse_verdict(
     for name in fields:
         if name not in Verdict._fields: raise ValueError(f'a verdict has no field {name!r}')
     for name in Verdict._fields:
-        if name not in fields and name not in Verdict._field_defaults: raise ValueError(f'field {name!r} is missing')
+        optional = name in Verdict._field_defaults
+        if name not in fields and not optional: raise ValueError(f'field {name!r} is missing')
     verdict = Verdict(**fields)
     _check(verdict)
     return verdict
@@ -142,7 +143,8 @@ def append_line(
     "Add a line and wait until it is on the disk; if that fails, leave the file as it was"
     with open(file, 'ab', buffering=0) as f:
         if f.tell() != size:
-            raise RuntimeError(f'{file} was changed since it was opened, perhaps by another session. Open it again.')
+            raise RuntimeError(f'{file} was changed since it was opened, perhaps by another session. '
+                               'Open it again.')
         try:
             rest = line
             while rest:
@@ -167,8 +169,9 @@ def _set_aside(file:Path, torn:bytes, size:int)->Path:
 def open_verdicts(
     file:Path       # A verdict file, made if it is not there
 )->list[Verdict]:   # Its verdicts
-    "Make a verdict file ready to be added to, setting a damaged last line aside; raises `BadFile` or `OSError`"
-    if file.exists() and not file.is_file(): raise BadFile(f'{file} is not a regular file. Give another name.')
+    "Make a verdict file ready to be added to, its damaged last line set aside; raises `BadFile` or `OSError`"
+    if file.exists() and not file.is_file():
+        raise BadFile(f'{file} is not a regular file. Give another name.')
     try:
         with open(file, 'ab') as f: size = f.tell()
         verdicts, torn = read_verdicts(file)
@@ -178,7 +181,8 @@ def open_verdicts(
                           'and its pair will be shown again.', stacklevel=4)
         elif size and not file.read_bytes().endswith(b'\n'): append_line(file, b'\n', size)
     except OSError as e:
-        raise OSError(e.errno, f'cannot write {file}: {e.strerror}. Choose a place that can be written') from e
+        why = f'cannot write {file}: {e.strerror}. Choose a place that can be written'
+        raise OSError(e.errno, why) from e
     return verdicts
 
 # %% ../nbs/09_verdicts.ipynb #ab1bb068
@@ -187,12 +191,15 @@ def last_verdicts(
 )->dict[str,Verdict]:   # By id
     "The verdict that counts on each pair; raises `BadFile`, also where a pair was asked two questions"
     verdicts, torn = read_verdicts(file)
-    if torn: warnings.warn(f'{file}: the last line is damaged and left out. A Review of this file sets it aside.', stacklevel=3)
+    if torn:
+        warnings.warn(f'{file}: the last line is damaged and left out. A Review of this file sets it aside.',
+                      stacklevel=3)
     last = dict[str, Verdict]()
     for verdict in verdicts:
         earlier = last.get(verdict.id, verdict)
         if earlier.question != verdict.question:
-            raise BadFile(f'{file} asks two questions about {verdict.id}: {earlier.question!r} and {verdict.question!r}. '
+            raise BadFile(f'{file} asks two questions about {verdict.id}: '
+                          f'{earlier.question!r} and {verdict.question!r}. '
                           'Keep the verdicts on each question in a file of their own.')
         last[verdict.id] = verdict
     return last
@@ -207,9 +214,9 @@ def check_texts(
     checked = [verdict for verdict in verdicts if verdict.id in digests]
     others = [verdict.id for verdict in checked if verdict.digest != digests[verdict.id]]
     if others:
-        raise ValueError(f'{file}: {len(others)} of {len(checked)} verdicts were given on other texts, such as {others[0]}. '
-                         'Is this the data that was read then? The sample, another copy and trim=False have other texts '
-                         'under the same ids.')
+        raise ValueError(f'{file}: {len(others)} of {len(checked)} verdicts were given on other texts, '
+                         f'such as {others[0]}. Is this the data that was read then? '
+                         'The sample, another copy and trim=False have other texts under the same ids.')
 
 # %% ../nbs/09_verdicts.ipynb #1f0a90e0
 def _longer(pair:Pair)->str:
@@ -221,7 +228,7 @@ def _longer(pair:Pair)->str:
 
 # %% ../nbs/09_verdicts.ipynb #105c1778
 class Agreement(Tabular):
-    "What one reader's verdicts say. `rate()` gives the agreement with the labels; shown, it is a table of all rates"
+    "What one reader's verdicts say. `rate()` is the agreement with the labels; shown, it is a table of all rates"
     def __init__(self,
         judged:Iterable[tuple[Pair,Verdict]] # Pairs, each with its verdict
     ): self.judged = list(judged)
@@ -244,7 +251,8 @@ class Agreement(Tabular):
     )->Rate:           # Ties and skips are left out
         "How often the reader preferred what is labelled as chosen"
         choices = self.choices(part)
-        return Rate(choices.count('chosen'), choices.count('chosen') + choices.count('rejected'))
+        hits = choices.count('chosen')
+        return Rate(hits, hits + choices.count('rejected'))
 
     @property
     def questions(self)->list[str]:
@@ -259,24 +267,30 @@ class Agreement(Tabular):
     @property
     def took_a(self)->Rate:
         "How often the reader took A, of the pairs with a preference"
-        return Rate(sum(verdict.answer == 'A' for _, verdict in self.judged), self.rate().n)
+        hits = sum(verdict.answer == 'A' for _, verdict in self.judged)
+        return Rate(hits, self.rate().n)
 
     @property
     def took_longer(self)->Rate:
         "How often the reader took the longer reply"
         told = self._told_by_length()
-        return Rate(sum(longer == choice for longer, choice in told), len(told))
+        hits = sum(longer == choice for longer, choice in told)
+        return Rate(hits, len(told))
 
     @property
     def label_longer(self)->Rate:
         "How often the longer reply of the same pairs is the one that is labelled as chosen"
         told = self._told_by_length()
-        return Rate(sum(longer == 'chosen' for longer, _ in told), len(told))
+        hits = sum(longer == 'chosen' for longer, _ in told)
+        return Rate(hits, len(told))
 
     def _told_by_length(self)->list[tuple[str,str]]:
         "Of each pair with a preference and a longer reply: which one is longer, and which was preferred"
-        both = [(_longer(pair), verdict.choice) for pair, verdict in self.judged]
-        return [(longer, choice) for longer, choice in both if longer and choice in ('chosen', 'rejected')]
+        told = []
+        for pair, verdict in self.judged:
+            longer = _longer(pair)
+            if longer and verdict.choice in ('chosen', 'rejected'): told.append((longer, verdict.choice))
+        return told
 
     def table(self)->list[list[str]]:
         "A heading, and a row for each rate"
@@ -303,9 +317,12 @@ class Agreement(Tabular):
         rates = []
         for part in self.parts:
             choices = self.choices(part)
-            rates.append((f'agrees, {part}', self.rate(part), str(choices.count('tie')), str(choices.count('skip'))))
-        others = {'took A': self.took_a, 'took the longer': self.took_longer, 'label is the longer': self.label_longer}
-        return rates + [(name, rate, '', '') for name, rate in others.items()]
+            ties, skips = choices.count('tie'), choices.count('skip')
+            rates.append((f'agrees, {part}', self.rate(part), str(ties), str(skips)))
+        rates.append(('took A', self.took_a, '', ''))
+        rates.append(('took the longer', self.took_longer, '', ''))
+        rates.append(('label is the longer', self.label_longer, '', ''))
+        return rates
 
 # %% ../nbs/09_verdicts.ipynb #56e75433
 def agreement(
@@ -314,8 +331,8 @@ def agreement(
 )->Agreement:          # Shown as a table
     """How often a reader agrees with the labels
 
-    Raises `BadFile` if a line is damaged, and `ValueError` if a verdict is on a pair that is not in `hh`, or on other texts
-    than the pair there has.
+    Raises `BadFile` if a line is damaged, and `ValueError` if a verdict is on a pair that is not in `hh`,
+    or on other texts than the pair there has.
 
         >>> agreement('verdicts.jsonl', load_hh())            # a table: by kind, by collection, and what led the reader
         >>> agreement('verdicts.jsonl', load_hh()).rate('harmless')
@@ -324,10 +341,27 @@ def agreement(
     pairs = {pair.id: pair for pair in hh if pair.id in verdicts}
     lost = [id for id in verdicts if id not in pairs]
     if lost:
-        raise ValueError(f'{file}: {len(lost)} of {len(verdicts)} verdicts are on pairs that are not given, such as {lost[0]}. '
+        raise ValueError(f'{file}: {len(lost)} of {len(verdicts)} verdicts are on pairs that are not given, '
+                         f'such as {lost[0]}. '
                          'Give all pairs of that split and collection.')
     check_texts(file, verdicts.values(), {id: text_digest(pair) for id, pair in pairs.items()})
     return Agreement((pairs[id], verdict) for id, verdict in verdicts.items())
+
+# %% ../nbs/09_verdicts.ipynb #1f0a90e7
+def _shared_verdicts(
+    file1:str|Path, # One reader's verdicts
+    file2:str|Path  # Another's
+)->list[tuple[Verdict,Verdict]]:
+    "Both verdicts on each pair that both files judge; raises `ValueError` if they are on other texts or questions"
+    verdicts, others = last_verdicts(file1), last_verdicts(file2)
+    digests = {id: verdict.digest for id, verdict in verdicts.items()}
+    check_texts(file2, others.values(), digests)
+    shared = [(verdict, others[id]) for id, verdict in verdicts.items() if id in others]
+    for verdict, other in shared:
+        if verdict.question != other.question:
+            raise ValueError(f'{file1} asks {verdict.question!r} about {verdict.id}, and {file2} {other.question!r}: '
+                             'these are not two answers to one question')
+    return shared
 
 # %% ../nbs/09_verdicts.ipynb #9b0c6390
 def kappa(
@@ -336,22 +370,19 @@ def kappa(
 )->Kappa:           # Over the pairs that both judged
     """How far two readers agree: Cohen's kappa of two verdict files
 
-    Raises `BadFile` if a line is damaged, and `ValueError` if the files share no pair, or judge other texts or another question
-    on a pair that they share.
+    Raises `BadFile` if a line is damaged, and `ValueError` if the files share no pair, or judge other texts
+    or another question on a pair that they share.
 
         >>> kappa('ann.jsonl', 'bob.jsonl')
         Kappa(kappa=0.4, n=50, observed=0.7, expected=0.5)
     """
-    first, second = last_verdicts(file1), last_verdicts(file2)
-    check_texts(file2, second.values(), {id: verdict.digest for id, verdict in first.items()})
-    shared = [(verdict, second[id]) for id, verdict in first.items() if id in second]
-    for one, two in shared:
-        if one.question != two.question:
-            raise ValueError(f'{file1} asks {one.question!r} about {one.id}, and {file2} asks {two.question!r}: '
-                             'these are not two answers to one question')
-    judged = [(one.choice, two.choice) for one, two in shared if 'skip' not in (one.answer, two.answer)]
-    if not judged: raise ValueError(f'{file1} and {file2} have no pair in common that both judged')
-    return cohens_kappa([one for one, _ in judged], [two for _, two in judged])
+    choices, other_choices = [], []
+    for verdict, other in _shared_verdicts(file1, file2):
+        if 'skip' in (verdict.answer, other.answer): continue
+        choices.append(verdict.choice)
+        other_choices.append(other.choice)
+    if not choices: raise ValueError(f'{file1} and {file2} have no pair in common that both judged')
+    return cohens_kappa(choices, other_choices)
 
 # %% ../nbs/09_verdicts.ipynb #c0de0002
 SIDES = ('chosen', 'rejected')

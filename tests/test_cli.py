@@ -239,7 +239,9 @@ def test_version(tmp_path, name):
 
 @pytest.mark.parametrize('module', ['hh_nbdev', 'hh_nbdev.cli'])
 def test_as_a_module(tmp_path, module):
-    def call(*args): return subprocess.run([sys.executable, '-m', module, *args], env=environ(tmp_path), capture_output=True, text=True)
+    def call(*args):
+        command = [sys.executable, '-m', module, *args]
+        return subprocess.run(command, env=environ(tmp_path), cwd=tmp_path, capture_output=True, text=True)
     assert call('look', '--path', 'sample').stdout == call('hh-look', '--path', 'sample').stdout == look(tmp_path)
     export = call('export', '-', '--path', 'sample')
     assert len(export.stdout.splitlines()) == len(SAMPLE)
