@@ -359,8 +359,8 @@ def _shared_verdicts(
     shared = [(verdict, others[id]) for id, verdict in verdicts.items() if id in others]
     for verdict, other in shared:
         if verdict.question != other.question:
-            raise ValueError(f'{file1} asks {verdict.question!r} about {verdict.id}, and {file2} {other.question!r}: '
-                             'these are not two answers to one question')
+            raise ValueError(f'{file1} asks {verdict.question!r} about {verdict.id}, and {file2} asks '
+                             f'{other.question!r}: these are not two answers to one question')
     return shared
 
 # %% ../nbs/09_verdicts.ipynb #9b0c6390
