@@ -8,24 +8,38 @@ import os, re, sys, warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
-from fastcore.script import call_parse
-from .files import SOURCES, DataNotFound, Split, kind_of
-from .load import HH, Report, load_hh
-from .look import examples, make_console, show
-from .review import Review, review_terminal
-from .train import format_of
+from textwrap import fill
+from typing import Annotated, Any, cast
+from fastcore.script import call_parse, parse_cli
+from . import __version__
+from .files import SOURCES, SPLITS, DataNotFound, Split, find_files, kind_of
+from .load import HH, Report, load_hh, read_lines
+from .look import card_rich, examples, make_card, make_console, show
+from .review import Review, print_table, review_terminal, write_look
+from .train import ALPACA, DIALOGUE, FORMATS, STDOUT, Template, format_of
+from .transcript import ASSISTANT, FLAGS, HUMAN, SKIP_REASONS, parse_line, read_line
+from .verdicts import QUESTIONS
 
 # %% auto #0
-__all__ = ['WARNING', 'in_one_line', 'sources_of', 'load_or_sample', 'print_report', 'hh_look', 'hh_review', 'hh_export']
+__all__ = ['KindOption', 'SourceOption', 'SplitOption', 'PathOption', 'ExcludeOption', 'VersionOption', 'WARNING', 'NOT_HH', 'ID',
+           'QuestionOption', 'FormatOption', 'TemplateOption', 'COMMANDS', 'in_one_line', 'sources_of',
+           'load_or_sample', 'print_report', 'hh_look', 'hh_review', 'hh_export', 'main']
+
+# %% ../nbs/11_cli.ipynb #7c0ac0b2
+if __name__ == '__main__' and globals().get('__spec__'):  # python -m hh_nbdev.cli; a notebook has no spec
+    import hh_nbdev.cli
+    hh_nbdev.cli.main()
+    sys.exit()
 
 # %% ../nbs/11_cli.ipynb #afc2e0dd
 @contextmanager
 def in_one_line(
     name:str # The command
 )->Iterator[None]:
-    "Print an error that a user can mend as one line, and exit with status 1; print a warning as one line"
-    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='backslashreplace')  # a terminal may lack a character
+    "Print an error that a user can fix as one line, and exit with status 1; print a warning as one line"
+    for stream in sys.stdout, sys.stderr:
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')  # a terminal may lack a character
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: print(f'{name}: {message}', file=sys.stderr)
@@ -38,109 +52,253 @@ def in_one_line(
     except KeyError as e: sys.exit(f'{name}: {e.args[0]}')
     except (ImportError, OSError, RuntimeError, ValueError) as e: sys.exit(f'{name}: {e}')
 
+# %% ../nbs/11_cli.ipynb #7c0ac0c1
+def _say(text:str, stream:Any=None)->None:
+    "Print a sentence, without breaking a word where a terminal is narrow"
+    stream = stream or sys.stdout
+    if stream.isatty():
+        text = fill(text, make_console().width - 1, break_long_words=False, break_on_hyphens=False)
+    print(text, file=stream)
+
+# %% ../nbs/11_cli.ipynb #7c0ac0d1
+_KINDS = tuple(dict.fromkeys(map(kind_of, SOURCES)))
+_TEMPLATES = dict(alpaca=ALPACA, dialogue=DIALOGUE)
+
+KindOption = Annotated[str | None, f'Only this kind: {" or ".join(_KINDS)}']
+SourceOption = Annotated[str | None, f'Only this collection: {", ".join(SOURCES)}']
+SplitOption = Annotated[str, ' or '.join(SPLITS)]
+PathOption = Annotated[str | None, "The folder with the files; 'sample' is the shipped sample"]
+ExcludeOption = Annotated[str | None, f'Flags of pairs to leave out, with commas: {", ".join(FLAGS)}']
+VersionOption = Annotated[bool, 'Show the version and exit',
+                          dict(action='version', version=f'hh_nbdev {__version__}')]
+
 # %% ../nbs/11_cli.ipynb #cb1da98e
 def sources_of(
     kind:str | None,  # 'helpful', 'harmless' or both
     source:str | None # A collection or all
 )->list[str]:         # Collections
     "The collections that a command was asked for; raises `ValueError`"
-    if kind not in (None, 'helpful', 'harmless'): raise ValueError(f'--kind is helpful or harmless, not {kind}')
-    if source not in (None, *SOURCES): raise ValueError(f'--source is one of {", ".join(SOURCES)}, not {source}')
-    res = [o for o in SOURCES if source in (None, o) and kind in (None, kind_of(o))]
-    if not res: raise ValueError(f'{source} is not {kind}')
-    return res
+    if kind not in (None, *_KINDS): raise ValueError(f'--kind is {" or ".join(_KINDS)}, not {kind}')
+    if source not in (None, *SOURCES):
+        raise ValueError(f'--source is one of {", ".join(SOURCES)}, not {source}')
+    wanted = [name for name in SOURCES if source in (None, name) and kind in (None, kind_of(name))]
+    if not wanted: raise ValueError(f'{source} is not {kind}')
+    return wanted
+
+# %% ../nbs/11_cli.ipynb #7c0ac0d2
+def _flags_in(exclude:str | None)->list[str]:
+    "The flags in an `--exclude`; raises `ValueError`"
+    flags = [flag.strip() for flag in (exclude or '').split(',') if flag.strip()]
+    for flag in flags:
+        if flag not in FLAGS:
+            raise ValueError(f'--exclude takes {", ".join(FLAGS)}, with commas between them, not {flag}')
+    return flags
 
 # %% ../nbs/11_cli.ipynb #f8813d77
 WARNING = 'Content warning: these pairs can be offensive or upsetting. They are shown as they are in the data.'
+NOT_HH = ('THIS IS NOT HH: no data was found, so here is the small sample that ships with hh_nbdev, '
+          'written by us to look like it.')
+
+def _warn()->None:
+    "Say that what follows may upset"
+    _say(WARNING)
+    print()
 
 def load_or_sample(
     path:str | None,     # The folder; None looks where `find_files` says
     split:str,           # 'train' or 'test'
     sources:list[str],   # Collections
+    exclude:list[str],   # Flags of pairs to leave out
     sample:bool=True     # May it be the sample?
-)->HH:                   # Real pairs or, where there is neither data nor network, the shipped sample
+)->tuple[HH,bool]:       # Pairs, and whether they are the shipped sample in place of data and network
     "Load HH for a command, with a word of warning or of excuse"
-    try: hh = load_hh(path, cast(Split, split), sources)
+    try: hh = load_hh(path, cast(Split, split), sources, exclude=exclude)
     except DataNotFound as e:
         if not sample or e.named: raise
-        print(f'{e}\nTHIS IS NOT HH: no data was found, so here is the small sample that ships with hh_nbdev, written by us to look like it.', file=sys.stderr)
-        return load_hh('sample', sources=sources)
-    if path != 'sample': print(WARNING, end='\n\n')
-    return hh
+        print(e, file=sys.stderr)
+        _say(NOT_HH, sys.stderr)
+        return load_hh('sample', sources=sources, exclude=exclude), True
+    if path != 'sample': _warn()
+    return hh, False
 
 # %% ../nbs/11_cli.ipynb #de86a0f7
 def print_report(
     report:Report # What became of every row
 )->None:
     "Print a report: as a table where there is room for it"
-    (head, *rows), to = report.table(), make_console()
-    if not sys.stdout.isatty() or max(map(len, repr(report).splitlines())) <= to.width: print(report)
-    else:
-        for name, *counts, status in rows:
-            to.print(f'{name}: {", ".join(map(" ".join, zip(counts, head[1:-1])))}' + f' ({status})' * bool(status))
+    head, *rows = report.table()
+    sentences = []
+    for name, *counts, status in rows:
+        told = ', '.join(f'{count} {what}' for what, count in zip(head[1:-1], counts))
+        sentences.append(f'{name}: {told}' + (f' ({status})' if status else ''))
+    print_table(report, sentences, make_console())
     print()
+
+# %% ../nbs/11_cli.ipynb #7c0ac0e1
+ID = re.compile(r'(.+)/(train|test):(\d+)')
+
+def _show_id(
+    hh:HH,            # All pairs of the collection and split
+    id:str,           # Such as 'helpful-base/test:0'
+    path:str | None   # The folder with the files
+)->None:
+    "Show a row in full: as a pair, or with the reason why it is none"
+    try: return show(hh.find(id), full=True, to=make_console())
+    except KeyError: pass
+    match = ID.fullmatch(id)
+    if not match: return
+    source, split, line = match[1], cast(Split, match[2]), int(match[3])
+    file = find_files(path, split, [source])[0]
+    row = next((row for n, row in enumerate(read_lines(file.path)) if n == line), b'')
+    if not row.strip(): raise ValueError(f'{file.path} has no row at line {line} (counted from 0)')
+    _show_row(id, row)
+
+# %% ../nbs/11_cli.ipynb #7c0ac0e3
+def _turns(transcript:str)->list[str]:
+    "A transcript, cut where a turn begins"
+    return re.split(f'(?={HUMAN}|{ASSISTANT})', transcript)
+
+def _show_row(
+    id:str,    # The row's id
+    row:bytes  # The row as it stands in its file
+)->None:
+    "Show what a row that is no pair holds, and why it is none"
+    reason = parse_line(row)
+    chosen, rejected = map(_turns, read_line(row))
+    shared = 0
+    while shared < min(len(chosen), len(rejected)) and chosen[shared] == rejected[shared]: shared += 1
+    if isinstance(reason, str): why = f'not a pair: {reason} ({SKIP_REASONS[reason]})'
+    else: why = 'left out by --exclude'
+    sides = dict(chosen=''.join(chosen[shared:]).strip(), rejected=''.join(rejected[shared:]).strip())
+    card = make_card(''.join(chosen[:shared]).strip(), sides, id, [why])
+    console = make_console()
+    console.print(card_rich(card, console, fold=None))
 
 # %% ../nbs/11_cli.ipynb #4b3dfb06
 @call_parse
 def hh_look(
-    n:int=3,          # Pairs of each kind
-    kind:str | None=None, # Only this kind: helpful or harmless
-    seed:int=0,       # The same data, --n and --seed show the same pairs on every machine
-    id:str | None=None, # Show the pair with this id, in full, such as helpful-base/test:0
-    grep:str | None=None, # Draw from pairs with this regular expression in a text, upper and lower case alike
-    split:str='train',# train or test
-    source:str | None=None, # Only this collection, such as helpful-base
-    path:str | None=None #  The folder with the files; 'sample' is the shipped sample
+    *folder:str,                # Give a folder as --path FOLDER
+    N:int=3,                    # Pairs of each kind
+    Kind:KindOption=None,
+    Seed:int=0,                 # The same data, --n and --seed show the same pairs on every machine
+    Id:str | None=None,         # Show the row with this id in full, pair or not, such as helpful-base/test:0
+    Grep:str | None=None,       # Draw from pairs with this regular expression, in any case, and mark it
+    Full:bool=False,            # Fold nothing
+    split:SplitOption='train',
+    source:SourceOption=None,
+    path:PathOption=None,
+    eXclude:ExcludeOption=None,
+    notebook:str | None=None,   # Write a notebook for a look of your own to this file, such as my/look.ipynb
+    version:VersionOption=False
 )->None:
     "Show the report on the data, then pairs side by side"
     with in_one_line('hh-look'):
-        if id:
-            if not (m := re.fullmatch(r'(.+)/(train|test):\d+', id)): raise ValueError(f'--id is like helpful-base/test:0, not {id}')
-            source, split = m[1], m[2]
-        try: wanted = re.compile(grep or '', re.IGNORECASE)
-        except re.error as e: raise ValueError(f'--grep: {e}') from None
-        hh = load_or_sample(path, split, sources_of(kind, source), sample=not id)
+        if folder: raise ValueError(f'give the folder as --path {folder[0]}')
+        if Id:
+            match = ID.fullmatch(Id)
+            if not match: raise ValueError(f'--id is like helpful-base/test:0, not {Id}')
+            source, split = match[1], match[2]
+        pattern = _compiled(Grep) if Grep else None
+        sources, exclude = sources_of(Kind, source), _flags_in(eXclude)
+        hh, is_sample = load_or_sample(path, split, sources, exclude, sample=not Id)
         print_report(hh.report)
-        if id: return show(hh.find(id), full=True, to=make_console())
-        if grep:
-            hh = hh.filter(lambda o: any(map(wanted.search, o[:3])))
-            print(f'{len(hh):,} pairs hold {grep!r}', end='\n\n')
-        show(examples(hh, n, seed), to=make_console())
+        if Id: return _show_id(hh, Id, path)
+        if is_sample: path = 'sample'
+        if notebook: return _write_notebook(notebook, path, split, sources, exclude, N, Seed)
+        if pattern:
+            hh = hh.filter(lambda pair: any(pattern.search(text) for text in pair[:3]))
+            print(f'Pairs with {Grep!r}: {len(hh):,}', end='\n\n')
+        show(examples(hh, N, Seed), full=Full, to=make_console(), mark=pattern)
+
+# %% ../nbs/11_cli.ipynb #7c0ac0e4
+def _compiled(pattern:str)->re.Pattern[str]:
+    "The regular expression in a `--grep`; raises `ValueError`"
+    try: return re.compile(pattern, re.IGNORECASE)
+    except re.error as e: raise ValueError(f'--grep: {e}') from None
+
+def _write_notebook(
+    file:str, path:str | None, split:str, sources:list[str], exclude:list[str], n:int, seed:int
+)->None:
+    "Write the notebook, and say what to do with it"
+    write_look(file, path, cast(Split, split), sources, exclude, n, seed)
+    _say(f'{file} is written. Open it in JupyterLab or VS Code, and run it from the top: '
+         'your comments go below the pairs.')
 
 # %% ../nbs/11_cli.ipynb #42e88a57
+QuestionOption = Annotated[str | None, f'Ask this of each pair: {"; ".join(QUESTIONS)}. '
+                                       'By default, what the labels answer']
+
 @call_parse
 def hh_review(
-    file:Path,        # Where the verdicts go, such as verdicts.jsonl; if it is there, the reading goes on
-    n:int=50,         # Pairs of each kind
-    kind:str | None=None, # Only this kind: helpful or harmless
-    seed:int=0,       # Decides which pairs, their order, and which reply is A
-    reader:str='',    # Noted with each verdict
-    split:str='train',# train or test
-    source:str | None=None, # Only this collection, such as helpful-base
-    path:str | None=None # The folder with the files; 'sample' is the shipped sample
+    file:Path,                 # For the verdicts, such as verdicts.jsonl; if it is there, the reading goes on
+    N:int=50,                  # Pairs of each kind
+    Kind:KindOption=None,
+    Seed:int=0,                # Decides which pairs, their order, and which reply is A
+    Reader:str='',             # Noted with each verdict
+    Question:QuestionOption=None,
+    split:SplitOption='train',
+    source:SourceOption=None,
+    path:PathOption=None,
+    eXclude:ExcludeOption=None,
+    version:VersionOption=False
 )->None:
     "Read pairs blind, and keep the verdicts"
     with in_one_line('hh-review'):
-        hh = load_hh(path, cast(Split, split), sources_of(kind, source))
-        if path != 'sample': print(WARNING, end='\n\n')
-        review_terminal(Review(examples(hh, n, seed), file, seed, reader))
+        hh = load_hh(path, cast(Split, split), sources_of(Kind, source), exclude=_flags_in(eXclude))
+        if path != 'sample': _warn()
+        review_terminal(Review(examples(hh, N, Seed), file, Seed, Reader, Question))
+
+# %% ../nbs/11_cli.ipynb #7c0ac0f1
+def _template(
+    name:str # As given to `--template`
+)->Template: # What stands around the texts
+    "A template by its name, or with the prompt in a file; raises `ValueError` or `OSError`"
+    if name in _TEMPLATES: return _TEMPLATES[name]
+    if not Path(name).is_file():
+        raise ValueError(f'--template is {", ".join(_TEMPLATES)}, or a file with a prompt that holds '
+                         f'{{instruction}}, not {name}')
+    return Template(Path(name).read_text(encoding='utf-8'))
 
 # %% ../nbs/11_cli.ipynb #f8df5b90
+FormatOption = Annotated[str | None, f"{', '.join(FORMATS)}; by default, the file's name decides"]
+TemplateOption = Annotated[str | None, f'What stands around the texts in the format trl: {", ".join(_TEMPLATES)},'
+                                       ' or a file with a prompt that holds {instruction}']
+
 @call_parse
 def hh_export(
-    file:Path,            # The file to write
-    format:str | None=None, # jsonl, parquet, trl or trl-chat; without it, the file's name decides
-    force:bool=False,     # Replace a file that is there?
-    exclude:str='',       # Flags of pairs to leave out, such as empty,identical,leading-role,run-on
-    kind:str | None=None, # Only this kind: helpful or harmless
-    split:str='train',    # train or test
-    source:str | None=None, # Only this collection, such as helpful-base
-    path:str | None=None  # The folder with the files; 'sample' is the shipped sample
+    file:str,                  # The file to write; - is standard output
+    Format:FormatOption=None,
+    force:bool=False,          # Replace a file that is there?
+    template:TemplateOption=None,
+    Kind:KindOption=None,
+    split:SplitOption='train',
+    source:SourceOption=None,
+    path:PathOption=None,
+    eXclude:ExcludeOption=None,
+    version:VersionOption=False
 )->None:
     "Write the pairs to a file, for training"
     with in_one_line('hh-export'):
-        format = format_of(file, format)
-        hh:Any = load_hh(path, cast(Split, split), sources_of(kind, source), exclude=[o for o in exclude.split(',') if o])
-        hh.export(file, format, force)
-        print_report(hh.report)
-        print(f'{len(hh):,} pairs written to {file}')
+        format = format_of(file, Format)
+        around = _template(template) if template else None
+        hh:Any = load_hh(path, cast(Split, split), sources_of(Kind, source), exclude=_flags_in(eXclude))
+        hh.export(file, format, force, around)
+        if file == STDOUT: to, where = sys.stderr, 'standard output'
+        else: to, where = sys.stdout, file
+        print(f'{hh.report}\n\n{len(hh):,} pairs written to {where}', file=to)
+
+# %% ../nbs/11_cli.ipynb #7c0ac0f3
+COMMANDS = dict(look=hh_look, review=hh_review, export=hh_export)
+
+def main()->None:
+    "What `python -m hh_nbdev` does: one of `COMMANDS`, with its options"
+    name, *args = sys.argv[1:] or ['']
+    command = COMMANDS.get(name.removeprefix('hh-'))
+    if command is None:
+        print('Give a command: python -m hh_nbdev COMMAND [OPTIONS]; COMMAND --help tells its options.')
+        for known, function in COMMANDS.items(): print(f'  {known:<8}{function.__doc__}')
+        sys.exit(0 if name in ('', '-h', '--help') else 2)
+    function = command.__wrapped__
+    sys.argv = [f'hh-{name.removeprefix("hh-")}', *args]
+    positional, options, _ = parse_cli(function)
+    function(*positional, **options)
