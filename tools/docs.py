@@ -1,4 +1,4 @@
-"""The site: `python tools/docs.py` writes it to _docs/ with Quarto, or a plain preview of the same pages to _preview/.
+"""`python tools/docs.py` writes the site to _docs/ with Quarto, or else a plain preview of its pages to _preview/.
 
 nbdev would hide Quarto's warnings, so Quarto is run from here and a warning is an error."""
 import re, shutil, subprocess, sys
@@ -13,11 +13,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from preview import ROOT, build, read, sidebar
 
 def facts(address, version):
-    "The part of the site's configuration that depends on the version and on the project's address, if it has one"
+    "What depends on the version, and on the project's address if it has one, in the site's configuration"
     left, right = f'hh_nbdev {version}', 'MIT licence'
     website = {'page-footer': {'left': left, 'right': right}}
     if address:
-        website['page-footer'] = {'left': f'[{left}]({address})', 'right': f'[{right}]({address}/blob/main/LICENSE)'}
+        licence = f'[{right}]({address}/blob/main/LICENSE)'
+        website['page-footer'] = {'left': f'[{left}]({address})', 'right': licence}
         website['repo-subdir'] = 'nbs'
         website['repo-actions'] = ['edit', 'issue']
         website['navbar'] = {'right': [{'icon': 'github', 'href': address, 'aria-label': 'The repository'}]}
@@ -40,18 +41,20 @@ def prepare():
     text = yaml.safe_dump(facts(config.git_url, config.version), sort_keys=False)
     (ROOT/'nbs/facts.yml').write_text(text, encoding='utf-8')
     source = ROOT/proc_nbs(force=True)
-    contributing = source/'contributing.md'  # at home one folder up, so its links to notebooks begin with nbs/
-    contributing.write_text(contributing.read_text(encoding='utf-8').replace('](nbs/', ']('), encoding='utf-8')
-    (source/'llms.txt').write_text(llms([(section, read(source/file)[0]) for section, file in sidebar()]), encoding='utf-8')
+    contributing = source/'contributing.md'
+    text = contributing.read_text(encoding='utf-8').replace('](nbs/', '](')  # it is at home one folder up
+    contributing.write_text(text, encoding='utf-8')
+    pages = [(section, read(source/file)[0]) for section, file in sidebar()]
+    (source/'llms.txt').write_text(llms(pages), encoding='utf-8')
     return source
 
 def warnings(log):
-    "What Quarto warned of, except that the text of a picture is not an address, which it takes one with a % in it for"
+    "What Quarto warned of; but it takes the text of a picture for an address where there is a % in it"
     found = re.findall(r'(?:WARN|\[WARNING\]|ERROR).*', log)
     return [line for line in found if "in attribute 'alt'" not in line]
 
 def mend_markdown(out, names):
-    "The Markdown beside each page: one way to name it, and links to its neighbours by the names they have on the site"
+    "Name the Markdown beside each page in one way, and have it link to its neighbours by those names"
     for path in out.glob('*-commonmark.md'): shutil.copy(path, out/path.name.replace('-commonmark', '.html'))
     for path in out.glob('*.md'):
         text = path.read_text(encoding='utf-8')
@@ -60,9 +63,11 @@ def mend_markdown(out, names):
 
 def quarto(source, out):
     "Make the site with Quarto"
-    run = subprocess.run(['quarto', 'render', '.', '--output-dir', '_docs'], cwd=source, capture_output=True, text=True)
+    command = ['quarto', 'render', '.', '--output-dir', '_docs']
+    run = subprocess.run(command, cwd=source, capture_output=True, text=True)
     found = warnings(run.stderr)
-    if run.returncode or found: sys.exit('\n'.join(['Quarto has something to say:', *(found or [run.stderr])]))
+    if run.returncode or found:
+        sys.exit('\n'.join(['Quarto has something to say:', *(found or [run.stderr])]))
     shutil.rmtree(out, ignore_errors=True)
     shutil.move(source/'_docs', out)
     mend_markdown(out, {file: read(source/file)[0]['output-file'] for _, file in sidebar()})

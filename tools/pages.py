@@ -1,14 +1,16 @@
-"""What the site makes of a notebook: nbdev calls both parts of this file, named in pyproject.toml, as it prepares the pages.
+"""What the site makes of a notebook. pyproject.toml tells nbdev to use both parts as it prepares the pages.
 
 `Reference` writes the entry of a function or class; `for_quarto` changes what Quarto would misread."""
 import ast, inspect, io, re, textwrap, tokenize
 from importlib import import_module
+from itertools import zip_longest
 
 from fastcore.docments import qual_name
 from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup
 
 WIDTH = 70  # characters of code that fit beside the sidebar
+FOLD = '#| code-fold: true\n'
 TABLE = re.compile(r'^\|.*\|\n\|[ :|-]+\|\n(?:\|.*\|\n)*', re.M)
 PRIVATE = re.compile(r'\[(`_\w+`)\]\([^)]*\)')  # nbdev links such names too, but they have no entry
 PICTURE = re.compile(r'^(!\[[^\]]*\]\([^)]*\))$', re.M)
@@ -19,7 +21,7 @@ def comments_of(source):
     return {token.start[0]: token.string.lstrip('# ') for token in tokens if token.type == tokenize.COMMENT}
 
 def with_comments(nodes, texts, comments):
-    "Each text with the comment that ends the line of its node; a comment belongs to the last node in its line"
+    "Each text with the comment at the end of its line; a comment belongs to the last node in its line"
     last = {node.lineno: i for i, node in enumerate(nodes)}
     return [(text, comments.get(node.lineno, '') if last[node.lineno] == i else '')
             for i, (node, text) in enumerate(zip(nodes, texts))]
@@ -35,7 +37,8 @@ def arguments(function, comments):
     args = function.args
     plain = [*args.posonlyargs, *args.args]
     defaults = [None] * (len(plain) - len(args.defaults)) + args.defaults
-    nodes, texts = [*plain], [annotated(arg.arg, arg.annotation, value) for arg, value in zip(plain, defaults)]
+    nodes = [*plain]
+    texts = [annotated(arg.arg, arg.annotation, value) for arg, value in zip(plain, defaults)]
     if args.vararg:
         nodes.append(args.vararg)
         texts.append('*' + annotated(args.vararg.arg, args.vararg.annotation, None))
@@ -46,7 +49,8 @@ def arguments(function, comments):
     if args.kwarg:
         nodes.append(args.kwarg)
         texts.append('**' + annotated(args.kwarg.arg, args.kwarg.annotation, None))
-    if function.returns: comments = {line: text for line, text in comments.items() if line != function.returns.lineno}
+    if function.returns:  # that line's comment is about the return
+        comments = {line: text for line, text in comments.items() if line != function.returns.lineno}
     pairs = with_comments(nodes, texts, comments)
     return pairs[1:] if nodes and nodes[0].arg in ('self', 'cls') else pairs
 
@@ -95,22 +99,26 @@ def docstring_of(node):
     indent = ' ' * node.body[0].col_offset
     return '\n'.join(line.removeprefix(indent).rstrip() for line in raw.splitlines()).strip()
 
-def is_example(part): return part.startswith('>>>') or all(line.startswith('    ') for line in part.splitlines())
+def is_example(part):
+    return part.startswith('>>>') or all(line.startswith('    ') for line in part.splitlines())
 
 def prose(docstring):
     "A docstring as Markdown: its examples as Python"
     if '```' in docstring: return docstring
     parts = docstring.split('\n\n')
-    return '\n\n'.join(f'```python\n{textwrap.dedent(part)}\n```' if is_example(part) else part for part in parts)
+    for i, part in enumerate(parts):
+        if is_example(part): parts[i] = f'```python\n{textwrap.dedent(part)}\n```'
+    return '\n\n'.join(parts)
 
 def entry(name, level, node, comments, source=''):
     "A heading, a link to the source, the signature and what the docstring says"
-    link = f'[source]({source}){{.source}}\n\n' if source.startswith('http') else ''  # only where an address is known
+    known = source.startswith('http')  # only where pyproject.toml gives the project's address
+    link = f'[source]({source}){{.source}}\n\n' if known else ''
     code = f'```python\n{signature(node, comments)}\n```'
     return f'{"#" * level} {name}\n\n{link}{code}\n\n{prose(docstring_of(node))}'
 
 def source_of(symbol, name):
-    "The source of a function or class; a class that the notebook itself defines has it in the module made of it"
+    "The source of a function or class; for a class of the notebook itself, from the module made of it"
     try: return inspect.getsource(symbol)
     except (OSError, TypeError):
         _, path, _ = NbdevLookup()[name]
@@ -127,8 +135,8 @@ class Reference:
         node, comments = ast.parse(source).body[0], comments_of(source)
         parts = [entry(self.name, self.level, node, comments, NbdevLookup().code(self.name) or '')]
         if isinstance(node, ast.ClassDef):
-            methods = [child for child in node.body if is_method(child)]
-            parts += [entry(f'{self.name}.{method.name}', self.level + 1, method, comments) for method in methods]
+            parts += [entry(f'{self.name}.{method.name}', self.level + 1, method, comments)
+                      for method in filter(is_method, node.body)]
         return '---\n\n' + '\n\n'.join(parts)
 
 def raw_html(html):
@@ -144,11 +152,11 @@ def dashes(mark, width):
     return left + '-' * (width - len(left) - len(right)) + right
 
 def balanced(match):
-    "A table with dashes in proportion to what stands above and below them: pandoc shares the page's width out by them"
+    "A table with dashes in proportion to its columns: pandoc shares the page's width out by them"
     head, marks, *body = match[0].rstrip('\n').split('\n')
     rows = [columns(row) for row in (head, *body)]
-    widths = [2 + min(60, max(len(row[i]) if i < len(row) else 0 for row in rows)) for i in range(len(rows[0]))]
-    line = '|'.join(dashes(mark, max(width, 5)) for mark, width in zip(columns(marks), widths))
+    longest = [max(map(len, column)) for column in zip_longest(*rows, fillvalue='')]
+    line = '|'.join(dashes(mark, max(5, min(60, width) + 2)) for mark, width in zip(columns(marks), longest))
     return '\n'.join([head, f'|{line}|', *body, ''])
 
 def with_balanced_tables(text): return TABLE.sub(balanced, text + '\n').removesuffix('\n')
@@ -156,7 +164,8 @@ def with_balanced_tables(text): return TABLE.sub(balanced, text + '\n').removesu
 def with_clone(text, address):
     "The commands on the first page begin with how to get a clone, where pyproject.toml says from where"
     if not address: return text
-    return text.replace('```sh\nmake look', f'```sh\ngit clone {address} hh_nbdev && cd hh_nbdev\nmake look', 1)
+    clone = f'git clone {address} hh_nbdev && cd hh_nbdev'
+    return text.replace('```sh\nmake look', f'```sh\n{clone}\nmake look', 1)
 
 def only_imports(source):
     "Is this a cell of several imports, and nothing else?"
@@ -168,18 +177,20 @@ def only_imports(source):
 def for_quarto(cell):
     """Change what Quarto would misread in a cell.
 
-    It adds two scripts from another host to a page with an HTML or widget output, hides from "On this page" what a cell
-    with `metadata.execution` shows, and makes a caption of the text of a picture that stands alone. Tables get the widths that they need."""
+    It adds two scripts from another host to a page with an HTML or widget output, hides from "On this page"
+    what a cell with `metadata.execution` shows, and makes a caption of the text of a picture that stands alone.
+    Tables get the widths that they need; sources and imports are folded."""
     if cell.cell_type == 'markdown':
         text = PRIVATE.sub(r'\1', PICTURE.sub(r'\1<!-- -->', with_balanced_tables(cell.source)))
         cell.source = with_clone(text, get_config().git_url)
     if cell.cell_type != 'code': return
-    cell.source = cell.source.replace('#| code-fold: show\n', '#| code-fold: true\n')  # the entry says what the source does
-    if only_imports(cell.source): cell.source = f'#| code-fold: true\n#| code-summary: "Imports"\n{cell.source}'
+    cell.source = cell.source.replace('#| code-fold: show\n', FOLD)
+    if only_imports(cell.source): cell.source = f'{FOLD}#| code-summary: "Imports"\n{cell.source}'
     cell.metadata.pop('execution', None)
     for output in cell.get('outputs', []):
         data = output.get('data', {})
         data.pop('application/vnd.jupyter.widget-view+json', None)
         html = data.pop('text/html', None)
         if html: data['text/markdown'] = raw_html(''.join(html))
-        elif 'text/markdown' in data: data['text/markdown'] = with_balanced_tables(''.join(data['text/markdown']))
+        elif 'text/markdown' in data:
+            data['text/markdown'] = with_balanced_tables(''.join(data['text/markdown']))

@@ -1,7 +1,7 @@
-"""The site without Quarto: the pages that nbdev prepares, through pandoc, as Quarto does it. `tools/docs.py` uses this file.
+"""The site without Quarto: the pages that nbdev prepares, through pandoc. `tools/docs.py` uses this file.
 
-pandoc turns the same Markdown into HTML here and there, so that what is wrong with a table, a quote, a caption or raw HTML
-shows here too. The frame is plainer than Quarto's, and needs no script."""
+Quarto too has pandoc turn this Markdown into HTML, so what is wrong with a table, a quote, a caption or raw HTML
+shows here as well. The frame is plainer than Quarto's, and needs no script."""
 import base64, html, json, re, shutil
 from pathlib import Path
 
@@ -14,15 +14,16 @@ CONFIG = yaml.safe_load((ROOT/'_quarto.yml').read_text(encoding='utf-8'))
 def sidebar():
     "Section and file of each page, in the site's order"
     for entry in CONFIG['website']['sidebar']['contents']:
-        if isinstance(entry, str): yield '', entry
-        else: yield from ((entry['section'], page if isinstance(page, str) else page['href']) for page in entry['contents'])
+        if isinstance(entry, str):
+            yield '', entry
+            continue
+        for page in entry['contents']: yield entry['section'], page if isinstance(page, str) else page['href']
 
 def options(source):
     "The Quarto options at the top of a code cell, and the code"
-    lines = source.splitlines()
-    said = dict(re.match(r'#\| *([\w-]+): *(.*)', line).groups() for line in lines if re.match(r'#\| *[\w-]+:', line))
-    code = '\n'.join(line for line in lines if not line.startswith('#|'))
-    return {key: value.strip('"') for key, value in said.items()}, code
+    said = re.findall(r'^#\| *([\w-]+): *(.*)', source, re.M)
+    code = '\n'.join(line for line in source.splitlines() if not line.startswith('#|'))
+    return {key: value.strip('"') for key, value in said}, code
 
 def fenced(text, kind=''):
     "Text as a block of code"
@@ -40,8 +41,9 @@ def code_block(said, code):
 
 def output_block(output, said, save):
     "One output of a cell; `save` keeps a picture and gives its address"
-    if output['output_type'] == 'stream': return div('cell-output-stdout', fenced(output['text'].rstrip('\n')))
-    if output['output_type'] == 'error': return div('cell-output-error', fenced('\n'.join(output['traceback'])))
+    kind = output['output_type']
+    if kind == 'stream': return div('cell-output-stdout', fenced(output['text'].rstrip('\n')))
+    if kind == 'error': return div('cell-output-error', fenced('\n'.join(output['traceback'])))
     data = output['data']
     if 'text/markdown' in data: return div('cell-output-display', data['text/markdown'])
     if 'image/png' in data:
@@ -60,15 +62,17 @@ def markdown_of(cells, save):
         said, code = options(cell['source'])
         if said.get('include') == 'false': continue
         parts.append(code_block(said, code))
-        if said.get('output') == 'asis': parts += [output['data']['text/markdown'] for output in cell['outputs']]
-        elif said.get('output') != 'false': parts += [output_block(output, said, save) for output in cell['outputs']]
+        for output in cell['outputs']:
+            if said.get('output') == 'asis': parts.append(output['data']['text/markdown'])
+            elif said.get('output') != 'false': parts.append(output_block(output, said, save))
     return '\n\n'.join(parts)
 
 def read(path):
     "A page's front matter and its cells"
     if path.suffix == '.md':
         title, text = re.match(r'# (.+)\n+((?:.*\n)*)', path.read_text(encoding='utf-8')).groups()
-        return {'title': title, 'output-file': f'{path.stem}.html'}, [{'cell_type': 'markdown', 'source': text}]
+        front = {'title': title, 'output-file': f'{path.stem}.html'}
+        return front, [{'cell_type': 'markdown', 'source': text}]
     cells = reads_json(path.read_text(encoding='utf-8'))['cells']
     front = yaml.safe_load(cells[0]['source'].strip().strip('-'))
     return {'output-file': path.with_suffix('.html').name, **front}, cells[1:]
@@ -121,11 +125,18 @@ def write(out, pages, at, names):
     tree = json.loads(pypandoc.convert_text(markdown_of(cells, Pictures(out, stem)), 'json', 'markdown'))
     relink(tree['blocks'], names)
     site = pages[0][1]['title']
-    variables = dict(nav=navigation(pages, at), rules=rules(), pagetitle=html.escape(f'{front["title"]} · {site}' if at else site),
-                     heading=html.escape(front['title']), promise=html.escape(front.get('description', '')), home=link_to(pages[0][1]),
-                     before=link_to(pages[at-1][1], ' rel="prev"') if at else '',
-                     after=link_to(pages[at+1][1], ' rel="next"') if at + 1 < len(pages) else '')
-    args = ['--standalone', '--toc', '--toc-depth=4', '--mathml', '--wrap=none', f'--template={ROOT}/tools/preview.html']
+    variables = {
+        'pagetitle': html.escape(f'{front["title"]} · {site}' if at else site),
+        'heading': html.escape(front['title']),
+        'promise': html.escape(front.get('description', '')),
+        'rules': rules(),
+        'nav': navigation(pages, at),
+        'home': link_to(pages[0][1]),
+        'before': link_to(pages[at-1][1], ' rel="prev"') if at else '',
+        'after': link_to(pages[at+1][1], ' rel="next"') if at + 1 < len(pages) else '',
+    }
+    args = ['--standalone', '--toc', '--toc-depth=4', '--mathml', '--wrap=none']
+    args.append(f'--template={ROOT}/tools/preview.html')
     args += [f'--variable={name}={value}' for name, value in variables.items()]
     page = pypandoc.convert_text(json.dumps(tree), 'html5', 'json', extra_args=args)
     (out/front['output-file']).write_text(page, encoding='utf-8')
@@ -133,7 +144,8 @@ def write(out, pages, at, names):
 def build(source, out):
     "Make the pages in the folder `source`, which nbdev prepared, to HTML in the folder `out`"
     shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(source, out, ignore=shutil.ignore_patterns('*.ipynb', '*.md', '*.qmd', '*.yml', '*.scss', '_docs', '.*'))
+    sources = shutil.ignore_patterns('*.ipynb', '*.md', '*.qmd', '*.yml', '*.scss', '_docs', '.*')
+    shutil.copytree(source, out, ignore=sources)
     found = [(section, file, *read(source/file)) for section, file in sidebar()]
     names = {file: front['output-file'] for _, file, front, _ in found}
     pages = [(section, front, cells) for section, _, front, cells in found]

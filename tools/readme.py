@@ -1,6 +1,6 @@
 """README.md, made from nbs/index.ipynb. Run this file to write it.
 
-`nbdev-readme` needs Quarto, which not every machine has. This takes nbdev's own steps up to there, then nbconvert."""
+`nbdev-readme` needs Quarto. This takes nbdev's own steps up to there, then nbconvert."""
 import re, sys
 from pathlib import Path
 
@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from pages import with_clone
 
 ROOT = Path(__file__).parent.parent
-PAIR = '![One message, and under it the chosen and the rejected reply side by side, with what differs underlined](images/pair.png)'
+WHAT = 'One message, and under it the chosen and the rejected reply side by side, with what differs underlined'
+PAIR = f'![{WHAT}](images/pair.png)'
 MADE = '<!-- Made from nbs/index.ipynb by `make readme`: change it there. -->'
 
 def link_from_here(match):
@@ -28,7 +29,8 @@ def show_picture(cell):
 
 def readme():
     "The text of README.md"
-    steps = NBProcessor(ROOT/'nbs/index.ipynb', [strip_ansi, hide_line, filter_stream_, rm_export, hide_], process=True)
+    procs = [strip_ansi, hide_line, filter_stream_, rm_export, hide_]
+    steps = NBProcessor(ROOT/'nbs/index.ipynb', procs, process=True)
     for cell in steps.nb.cells: show_picture(cell)
     nb = from_dict(dict(steps.nb, metadata=dict(language_info=dict(name='python'))))
     text = MarkdownExporter().from_notebook_node(nb)[0].strip() + '\n'
