@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from io import BufferedReader, RawIOBase
@@ -18,7 +17,7 @@ from isal import igzip_threaded
 from isal.igzip_lib import IsalError
 from .basics import Tabular, draw, shorten
 from .files import OFFICIAL, SOURCES, BadFile, DataFile, DataNotFound, Split, find_files, kind_of
-from .transcript import BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, Texts, flags_of, line_parser, parse_row, read_line
+from .transcript import BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, LineParser, Texts, flags_of, line_parser, parse_row, read_line
 
 # %% auto #0
 __all__ = ['COLUMNS', 'OTHER_FILES', 'GZIP', 'MAX_LINE', 'Row', 'Got', 'Pair', 'read_lines', 'FileReport', 'Report', 'Column',
@@ -466,26 +465,22 @@ Got = TypeVar('Got')
 
 def _parse_rows(
     rows:Iterable[tuple[int, Row]],  # Rows with their numbers
-    parse:Callable[[Row], Got],      # What to do with a row; may raise `BadRow`
+    parse:Callable[[Row, bool, bool], Got], # What to do with a row, `trim` and `strip_role`; may raise `BadRow`
     file:Any,                        # Where the rows are, for the error
-    on_bad:str                       # 'error', or 'skip' to give the reason instead
+    trim:bool,                       # Strip white space at both ends of each text?
+    on_bad:str,                      # 'error', or 'skip' to give the reason instead
+    strip_role:bool                  # Remove a role word at the start of a reply?
 )->Iterator[tuple[int, Got | str]]:  # What became of each row, with its number
-    "Parse rows one after the other; raises `BadRow` with the place of the row"
+    "Parse rows one after the other; raises `BadRow` with the place of the row. A blank line is not a row"
     for n, row in rows:
-        try: got:Got | str = parse(row)
+        try: got:Got | str = parse(row, trim, strip_role)
         except BadRow as error:
-            if on_bad == 'error': raise error.at(file, n) from None
+            if isinstance(row, bytes) and row.isspace(): continue
+            if on_bad == 'error':
+                del rows  # or the traceback would hold on to the open file
+                raise error.at(file, n) from None
             got = error.reason
         yield n, got
-
-def _parse_file(
-    file:DataFile,               # The file
-    parse:Callable[[bytes], Got],# What to do with a line
-    on_bad:str                   # 'error' or 'skip'
-)->Iterator[tuple[int, Got | str]]:  # What became of each row, with its line
-    "The same for the lines of a file. Blank lines count as lines, not as rows"
-    rows = ((n, line) for n, line in enumerate(read_lines(file.path)) if not line.isspace())
-    with closing(rows): yield from _parse_rows(rows, parse, file.path, on_bad)  # an error, too, closes the file at once
 
 def _check_on_bad(on_bad:str)->None:
     if on_bad not in ('error', 'skip'): raise ValueError(f"on_bad is 'error' or 'skip', not {on_bad!r}")
@@ -494,13 +489,14 @@ def _check_on_bad(on_bad:str)->None:
 def _pairs_of(
     file:DataFile,               # The file
     count:FileReport,            # Counts, kept as we go
-    parse:Callable[[bytes], Texts | str], # What `line_parser` gives
+    trim:bool,                   # Strip white space at both ends of each text?
     on_bad:str,                  # 'error' or 'skip'
-    exclude:Collection[str]      # Leave out pairs with any of these `FLAGS`, and count them
+    exclude:Collection[str],     # Leave out pairs with any of these `FLAGS`, and count them
+    strip_role:bool              # Remove a role word at the start of a reply?
 )->Iterator[Pair]:               # The pairs of the file, in order
     "The pairs of one file, one at a time; every row is counted"
     skipped = count.skipped
-    for n, got in _parse_file(file, parse, on_bad):
+    for n, got in _parse_rows(enumerate(read_lines(file.path)), line_parser(), file.path, trim, on_bad, strip_role):
         count.read += 1
         if isinstance(got, str):
             skipped[got] += 1
@@ -537,10 +533,9 @@ def iter_hh(
     _check_on_bad(on_bad)
     exclude = _check_exclude(exclude)
     report = Report() if report is None else report
-    parse = line_parser(trim, strip_role)
     for file in find_files(path, split, sources, download):
         report.append(FileReport(file))
-        yield from _pairs_of(file, report[-1], parse, on_bad, exclude)
+        yield from _pairs_of(file, report[-1], trim, on_bad, exclude, strip_role)
 
 def _check_exclude(exclude:Iterable[str])->list[str]:
     "Flags as a list: an iterator would be used up by the check"
@@ -610,15 +605,15 @@ def read_rows(
     return {file.source: _transcripts_of(file) for file in find_files(path, split, sources, download)}
 
 def _transcripts_of(file:DataFile)->list[tuple[str, str]]:
-    found = _parse_file(file, _transcripts, 'error')
+    found = _parse_rows(enumerate(read_lines(file.path)), _transcripts, file.path, False, 'error', False)
     rows = [row for _, row in found if not isinstance(row, str)]  # with 'error' there are no reasons among them
     if file.official: _check_text_bytes(file, rows)
     return rows
 
-def _transcripts(line:bytes)->tuple[str, str]:
-    "The two transcripts in a line"
+def _transcripts(line:bytes, trim:bool, strip_role:bool)->tuple[str, str]:
+    "The two transcripts in a line, as they are"
     chosen, rejected = read_line(line)
-    parse_row(chosen, rejected)  # raises BadRow for what is not a transcript
+    parse_row(chosen, rejected, trim, strip_role)  # raises BadRow for what is not a transcript
     return chosen, rejected
 
 def _check_text_bytes(file:DataFile, rows:list[tuple[str, str]])->None:
@@ -650,10 +645,13 @@ def parse_batch(
     sides = zip(batch['chosen'], batch['rejected'])
     rows = enumerate(sides) if indices is None else zip(indices, sides)
     place = 'the batch' if indices is None else 'the data set'
-    outcomes = _parse_rows(rows, lambda row: parse_row(row[0], row[1], trim, strip_role), place, on_bad)
+    outcomes = _parse_rows(rows, _parse_sides, place, trim, on_bad, strip_role)
     got = [_texts_and_reason(outcome) for _, outcome in outcomes]
     columns = zip(*got) if got else ([], [], [], [])
     return dict(zip(('instruction', 'chosen', 'rejected', 'skipped'), map(list, columns)))
+
+def _parse_sides(sides:tuple[str, str], trim:bool, strip_role:bool)->Texts | str:
+    return parse_row(*sides, trim=trim, strip_role=strip_role)
 
 def _texts_and_reason(
     got:Texts | str  # What a parser gives
@@ -669,7 +667,7 @@ def iter_rows(
 )->Iterator[dict[str, Any]]:  # One dict a row: the fields of a `Pair`, and 'skipped' with the reason or ''
     "Every row of one file, pair or not; raises `BadFile` or `BadRow`"
     _check_on_bad(on_bad)
-    for n, got in _parse_file(file, line_parser(trim, strip_role), on_bad):
+    for n, got in _parse_rows(enumerate(read_lines(file.path)), line_parser(), file.path, trim, on_bad, strip_role):
         instruction, chosen, rejected, reason = _texts_and_reason(got)
         yield Pair(instruction, chosen, rejected, file.source, file.split, n)._asdict() | dict(skipped=reason)
 

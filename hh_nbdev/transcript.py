@@ -12,8 +12,8 @@ import orjson
 
 # %% auto #0
 __all__ = ['HUMAN', 'ASSISTANT', 'SKIP_REASONS', 'BAD_REASONS', 'Texts', 'LEADING_ROLE', 'ESCAPED', 'TOKEN', 'LINE_START',
-           'ROLES', 'ROLE', 'FLAGS', 'BadRow', 'parse_row', 'read_line', 'parse_line', 'line_parser', 'Flag',
-           'flags_of']
+           'LineParser', 'ROLES', 'ROLE', 'FLAGS', 'BadRow', 'parse_row', 'read_line', 'parse_line', 'line_parser',
+           'Flag', 'flags_of']
 
 # %% ../nbs/02_transcript.ipynb #16fd4e15
 HUMAN, ASSISTANT = '\n\nHuman:', '\n\nAssistant:'  # what begins a turn
@@ -91,15 +91,14 @@ def parse_row(
         if not isinstance(text, str): raise BadRow('not a string', text, field)
         if not text.startswith(HUMAN): raise BadRow('no human turn first', text, field)
     if chosen.find(HUMAN, 1) > 0 or rejected.find(HUMAN, 1) > 0: return 'multi-turn'
-    prompt, *replies = chosen.split(ASSISTANT)
-    other_prompt, *other_replies = rejected.split(ASSISTANT)
-    if not replies or not other_replies: return 'no assistant message'
-    if len(replies) > 1 or len(other_replies) > 1: return 'several assistant messages'
-    if prompt != other_prompt: return 'prompts differ'
-    instruction, good, bad = prompt.removeprefix(HUMAN), replies[0], other_replies[0]
-    if strip_role: good, bad = LEADING_ROLE.sub('', good), LEADING_ROLE.sub('', bad)
-    if trim: return instruction.strip(), good.strip(), bad.strip()
-    return instruction, good, bad
+    good, bad = chosen.split(ASSISTANT), rejected.split(ASSISTANT)  # the human turn, then the replies
+    if len(good) == 1 or len(bad) == 1: return 'no assistant message'
+    if len(good) > 2 or len(bad) > 2: return 'several assistant messages'
+    if good[0] != bad[0]: return 'prompts differ'
+    texts = good[0].removeprefix(HUMAN), good[1], bad[1]
+    if strip_role: texts = texts[0], LEADING_ROLE.sub('', texts[1]), LEADING_ROLE.sub('', texts[2])
+    if trim: return texts[0].strip(), texts[1].strip(), texts[2].strip()
+    return texts
 
 # %% ../nbs/02_transcript.ipynb #ddb85f26
 def read_line(
@@ -129,12 +128,14 @@ def parse_line(
     "The pair in a line of bytes, or the reason why there is none; raises `BadRow`"
     chosen, rejected = read_line(line)
     got = parse_row(chosen, rejected, trim, strip_role)
-    if isinstance(got, tuple) and not _has_8_quotes(line) and (name := _repeated_field(line)):
-        raise BadRow('repeated field', line, name)
+    if isinstance(got, tuple) and line.count(b'"') != 8: _check_fields(line)
     return got
 
-def _has_8_quotes(line:bytes)->bool:
-    return line.count(b'"') == 8 or ESCAPED.sub(b'', line).count(b'"') == 8
+def _check_fields(line:bytes)->None:
+    "Raise `BadRow` if a field is repeated"
+    if ESCAPED.sub(b'', line).count(b'"') == 8: return
+    name = _repeated_field(line)
+    if name: raise BadRow('repeated field', line, name)
 
 # %% ../nbs/02_transcript.ipynb #69ee5a5e
 TOKEN = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")\s*(:?)|[{}\[\]]')  # a string and the colon after it, or a bracket
@@ -155,13 +156,14 @@ def _repeated_field(
 
 # %% ../nbs/02_transcript.ipynb #aa2696e7
 LINE_START = b'{"chosen": "\\n\\nHuman:'  # how the lines of the official files begin
+LineParser: TypeAlias = Callable[[bytes, bool, bool], Texts | str]  # of a line, `trim` and `strip_role`
 
 def _parse_quickly(
-    line:bytes,                 # One line of a JSON-lines file
     parse:Callable[[bytes], Any], # fastsimdjson's `parse`
-    trim:bool,                  # As for `parse_line`
-    strip_role:bool             # As for `parse_line`
-)->Texts | str:                 # What `parse_line` gives
+    line:bytes,                   # One line of a JSON-lines file
+    trim:bool,                    # As for `parse_line`
+    strip_role:bool               # As for `parse_line`
+)->Texts | str:                   # What `parse_line` gives
     "`parse_line`, without making strings of texts that are not needed"
     if line.startswith(LINE_START):
         try:
@@ -174,14 +176,11 @@ def _parse_quickly(
             return parse_row(row['chosen'], rejected, trim, strip_role)
     return parse_line(line, trim, strip_role)
 
-def line_parser(
-    trim:bool=True,       # Strip white space at both ends of each text?
-    strip_role:bool=False # Remove a role word at the start of a reply?
-)->Callable[[bytes], Texts | str]: # A function of a line
-    "`parse_line` with its options set, quicker where fastsimdjson is installed"
+def line_parser()->LineParser: # What `parse_line` gives, for the same arguments
+    "`parse_line`, or a quicker way to the same where fastsimdjson is installed"
     try: from fastsimdjson import parse
-    except ImportError: return partial(parse_line, trim=trim, strip_role=strip_role)
-    return partial(_parse_quickly, parse=parse, trim=trim, strip_role=strip_role)
+    except ImportError: return parse_line
+    return partial(_parse_quickly, parse)
 
 # %% ../nbs/02_transcript.ipynb #266df337
 class Flag(NamedTuple):

@@ -147,7 +147,7 @@ def test_a_pair_from_a_line_with_a_repeated_field_is_bad(value):
         repeated.append(line.replace(b', "r', b' ,"rejected" :%b, "r' % value))
         repeated.append(line.replace(b'}', b', "note": 1, "note": %b}' % value))
         for bad in repeated:
-            with pytest.raises(BadRow) as e: line_parser()(bad)
+            with pytest.raises(BadRow) as e: line_parser()(bad, True, False)
             assert e.value.reason == 'repeated field' and e.value.field in ('chosen', 'rejected', 'note')
 
 @pytest.mark.parametrize('value', VALUES, ids=lambda value: value[:20].decode())
