@@ -62,3 +62,4 @@ def test_marked_runs_are_the_matches(text, pattern):
     matches = [match[0] for match in re.finditer(pattern, text, 0 if isinstance(pattern, re.Pattern) else re.I)]
     assert joined(runs) == text
     assert [run.text for run in runs if run.marked] == [match for match in matches if match]
+    for run, following in zip(runs, runs[1:]): assert run.marked or following.marked

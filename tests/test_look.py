@@ -57,7 +57,10 @@ def test_html_holds_nothing_that_markdown_reads(instruction, chosen, rejected):
     assert '\n' not in without_style(page)
     assert '`' not in without_style(page)
 
-@given(st.lists(st.builds(Run, st.text(min_size=1, max_size=3000), st.booleans())))
+LONG_TEXTS = st.builds(str.__mul__, st.sampled_from('ab\n’'), st.integers(1, 2 * _FOLD))
+
+@given(st.lists(st.builds(Run, LONG_TEXTS, st.booleans()), max_size=5))
+@settings(max_examples=50)
 def test_folding_loses_nothing(runs):
     def letters(runs): return [(letter, run.marked) for run in runs for letter in run.text]
     head, rest = _fold_text(runs)
