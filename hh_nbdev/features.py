@@ -4,7 +4,6 @@
 
 # %% ../nbs/07_features.ipynb #d02fda69
 from __future__ import annotations
-import json
 import math
 import re
 from collections import Counter, defaultdict
@@ -23,7 +22,7 @@ from .transcript import ASSISTANT, FLAGS, HUMAN
 __all__ = ['refuses', 'apologises', 'unsure', 'YES', 'offers_help', 'hedges', 'ITEM', 'DIGIT', 'second_person', 'DANGEROUS',
            'GOOD_IDEA', 'warns', 'Feature', 'FEATURES', 'STYLE', 'ODDITIES', 'Row', 'words', 'length', 'fold_case',
            'Phrases', 'asks_back', 'agrees', 'lists', 'numbers', 'Measures', 'measure', 'oddities', 'Continued',
-           'find_continuations', 'count_continuations', 'count_relatives', 'replies_to_judge', 'read_judgements']
+           'find_continuations', 'count_continuations', 'count_relatives', 'replies_to_judge']
 
 # %% ../nbs/07_features.ipynb #57c83ba2
 def words(
@@ -230,7 +229,15 @@ class Measures:
         "The pairs of one collection"
         return self.where(self.source == source)
 
-# %% ../nbs/07_features.ipynb #5e32521d
+# %% ../nbs/07_features.ipynb #b11f9ef2
+def _all_finite(
+    values:Iterable[Any] # What features gave
+)->bool:                 # False too for what is not a number
+    "Are all values finite numbers?"
+    try: return all(math.isfinite(value) for value in values)
+    except TypeError: return False
+
+# %% ../nbs/07_features.ipynb #68ef2cfa
 def _as_numbers(
     values:list[list[Any]], # What the features gave, a row for each pair
     names:Sequence[str],    # The features
@@ -239,13 +246,11 @@ def _as_numbers(
 )->Array:                   # The same as numbers, pairs × features
     "Check that each value is a finite number; raises `ValueError` that names the feature and the pair"
     np = optional_import('numpy', 'measure')
-    numbers = np.array(values).reshape(len(hh), len(names))
-    if numbers.dtype.kind in 'biuf' and np.isfinite(numbers).all(): return numbers.astype(float)
     for pair, row in zip(hh, values):
-        for name, value in zip(names, row):
-            if isinstance(value, (bool, int, float, np.number, np.bool_)) and math.isfinite(value): continue
-            raise ValueError(f'feature {name!r} of the {side} reply of {pair.id} is {value!r}, not a finite number')
-    return numbers.astype(float)
+        if _all_finite(row): continue
+        name, value = next((name, value) for name, value in zip(names, row) if not _all_finite([value]))
+        raise ValueError(f'feature {name!r} of the {side} reply of {pair.id} is {value!r}, not a finite number')
+    return np.array(values, float).reshape(len(hh), len(names))
 
 # %% ../nbs/07_features.ipynb #96c44951
 def measure(
@@ -383,10 +388,3 @@ def replies_to_judge(
         if finds(pair.chosen) == found: replies.append((pair.id, 'chosen'))
         if finds(pair.rejected) == found: replies.append((pair.id, 'rejected'))
     return [replies[i] for i in draw(n, len(replies), seed)]
-
-# %% ../nbs/07_features.ipynb #061bad79
-def read_judgements(
-    path:str | Path  # A JSON-lines file
-)->list[dict[str, Any]]: # One for each line
-    "Read judgements made by hand"
-    return [json.loads(line) for line in Path(path).read_text(encoding='utf-8').splitlines()]
