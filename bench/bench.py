@@ -24,18 +24,26 @@ def originals(source):
     for kwargs in dict(split='train'), dict(split='test'), dict(path='sample'):
         try: file = find_files(sources=source, download=False, **kwargs)[0]
         except DataNotFound: continue
-        with (gzip.open(file.path) if file.path.suffix == '.gz' else open(file.path, 'rb')) as f: return file.origin, list(map(json.loads, f))
+        open_ = gzip.open if file.path.suffix == '.gz' else open
+        with open_(file.path, 'rb') as f: return file.origin, list(map(json.loads, f))
 
 def make_corpus(folder):
-    "All four files, with the training split's number of rows: those that are here, in turn; from the second turn on both replies end in its number"
+    """All four files, with the training split's number of rows: those that are here, over and over. From the second
+    time on both replies end in its number, so that no two rows are equal"""
     from hh_nbdev.files import OFFICIAL, SOURCES
     folder.mkdir()
     for source in SOURCES:
         origin, rows = originals(source)
-        turns = (row if not k else {o: f'{text} ({k})' for o, text in row.items()} for k in count() for row in rows)
         with gzip.GzipFile('', 'wb', 6, open(folder/f'{source}.jsonl.gz', 'wb'), mtime=0) as f:
-            for row in islice(turns, OFFICIAL[source, 'train'].rows): f.write(json.dumps(row, ensure_ascii=False).encode() + b'\n')
+            for row in islice(over_and_over(rows), OFFICIAL[source, 'train'].rows):
+                f.write(json.dumps(row, ensure_ascii=False).encode() + b'\n')
     return origin
+
+def over_and_over(rows):
+    "Rows without end"
+    yield from rows
+    for k in count(1):
+        for row in rows: yield {side: f'{text} ({k})' for side, text in row.items()}
 
 def files(folder):
     from hh_nbdev import SOURCES
@@ -62,7 +70,8 @@ def loop(opener, parser):
         from hh_nbdev import SOURCES, Pair
         from hh_nbdev.transcript import parse_row
         loads = dict(json=json.loads, orjson=orjson.loads)[parser]
-        open_ = dict(gzip=gzip.open, isal=igzip.open, thread=igzip_threaded.open, buffer=lambda path: BufferedReader(igzip_threaded.open(path).detach(), 1 << 16))[opener]
+        def buffered(path): return BufferedReader(igzip_threaded.open(path).detach(), 1 << 16)
+        open_ = dict(gzip=gzip.open, isal=igzip.open, thread=igzip_threaded.open, buffer=buffered)[opener]
         yield
         res, skipped = [], dict.fromkeys(SOURCES, 0)
         for source, path in zip(SOURCES, files(folder)):
@@ -75,18 +84,21 @@ def loop(opener, parser):
         return res
     return read
 
-def hh(**kwargs):
+def hh(plain=False, **kwargs):
+    "The loader; `plain` hides fastsimdjson from it"
     def read(folder):
         from hh_nbdev import load_hh
+        if plain: sys.modules['fastsimdjson'] = None
         yield
         return load_hh(folder, **kwargs)
     return read
 
 def stage(upto):
-    "The loader up to one of its steps"
+    "The plain loader up to one of its steps"
     def read(folder):
         from hh_nbdev.load import iter_hh, read_lines
         from hh_nbdev.transcript import parse_line, read_line
+        sys.modules['fastsimdjson'] = None
         yield
         if upto == 'pairs':
             for _ in iter_hh(folder): pass
@@ -102,8 +114,9 @@ def datasets(folder):
     disable_progress_bars()
     yield
     def keep(row):
-        c, r = row['chosen'], row['rejected']
-        return c.count(HUMAN) == r.count(HUMAN) == c.count(ASSISTANT) == r.count(ASSISTANT) == 1 and c.split(ASSISTANT)[0] == r.split(ASSISTANT)[0]
+        chosen, rejected = row['chosen'], row['rejected']
+        marks = [side.count(mark) for side in (chosen, rejected) for mark in (HUMAN, ASSISTANT)]
+        return marks == [1, 1, 1, 1] and chosen.split(ASSISTANT)[0] == rejected.split(ASSISTANT)[0]
     def split(row):
         instruction, chosen = row['chosen'].removeprefix(HUMAN).split(ASSISTANT)
         return dict(instruction=instruction.strip(), chosen=chosen.strip(), rejected=row['rejected'].split(ASSISTANT)[1].strip())
@@ -113,11 +126,14 @@ def datasets(folder):
 def polars(folder):
     import polars as pl
     yield
-    both = [pl.col(o).str for o in ('chosen', 'rejected')]
-    c, r = [o.split(ASSISTANT).list for o in both]
-    one = [o.count_matches(mark, literal=True) == 1 for o in both for mark in (HUMAN, ASSISTANT)] + [o.starts_with(HUMAN) for o in both]
-    rows = pl.scan_ndjson(files(folder)).filter(*one, c.get(0) == r.get(0)).select(c.get(0).str.strip_prefix(HUMAN), c.get(1).alias('c'), r.get(1).alias('r')).collect().rows()
-    return [tuple(o.strip() for o in row) for row in rows]
+    sides = [pl.col(name).str for name in ('chosen', 'rejected')]
+    chosen, rejected = [side.split(ASSISTANT).list for side in sides]
+    one_turn = [side.count_matches(mark, literal=True) == 1 for side in sides for mark in (HUMAN, ASSISTANT)]
+    human_first = [side.starts_with(HUMAN) for side in sides]
+    pairs = pl.scan_ndjson(files(folder)).filter(*one_turn, *human_first, chosen.get(0) == rejected.get(0))
+    instruction = chosen.get(0).str.strip_prefix(HUMAN)
+    rows = pairs.select(instruction, chosen.get(1).alias('c'), rejected.get(1).alias('r')).collect().rows()
+    return [tuple(text.strip() for text in row) for row in rows]
 
 def duckdb(folder):
     import duckdb
@@ -161,6 +177,7 @@ WHO = {
     'unzip only, isal': unzip('isal.igzip'),
     'unzip only, gzip': unzip('gzip'),
     'load_hh': hh(),
+    'load_hh without fastsimdjson': hh(plain=True),
     'step 1: gzip + json': loop('gzip', 'json'),
     'step 2: gzip + orjson': loop('gzip', 'orjson'),
     'step 3: isal + orjson': loop('isal', 'orjson'),
@@ -221,33 +238,56 @@ def measure(runs):
     try:
         origin = make_corpus(tmp/'1')
         (tmp/'4').mkdir()
-        for path in (tmp/'1').iterdir(): (tmp/'4'/path.name).write_bytes(path.read_bytes() * 4)  # four members, one after the other, are a gzip file
-        got, absent = {name: [] for name in WHO}, {}
-        for run in range(-1, runs):  # the first time round is not counted: it brings files and modules into memory
-            for name in WHO:
-                if name in absent: continue
-                if name == 'datasets, cold': shutil.rmtree(tmp/'cache', ignore_errors=True)
-                print(f'\r{"warming up" if run < 0 else f"{run + 1} of {runs}"}: {name:30}', end='', file=sys.stderr, flush=True)
-                out = subprocess.run([sys.executable, __file__, 'read', name, str(tmp/('4' if '4 ×' in name else '1'))], capture_output=True, text=True)
-                if out.returncode: sys.exit(f'\n{name}: {out.stderr}')
-                res = json.loads(out.stdout.splitlines()[-1])
-                if 'absent' in res: absent[name] = res['absent']
-                elif run >= 0: got[name].append(res)
-        print(file=sys.stderr)
-        zipped = {o.name.split('.')[0]: o.stat().st_size for o in sorted((tmp/'1').iterdir())}
+        for path in (tmp/'1').iterdir():  # four gzip members, one after the other, are a gzip file
+            (tmp/'4'/path.name).write_bytes(path.read_bytes() * 4)
+        got, absent = read_in_turn(tmp, runs)
+        zipped = {path.name.split('.')[0]: path.stat().st_size for path in sorted((tmp/'1').iterdir())}
     finally: shutil.rmtree(tmp)
-    got = {name: {field: [o[field] for o in rs] for field in rs[0]} for name, rs in got.items() if rs}
-    digests = {name: o.pop('digest') for name, o in got.items() if 'digest' in o}
-    assert len({o for name, os in digests.items() if not name.startswith('load_hh,') for o in os}) == 1, f'not all read the same pairs: {digests}'
-    assert got['load_hh, 4 × the rows']['pairs'][0] == 4*got['load_hh']['pairs'][0]
-    def installed(name):
-        try: return version(name)
-        except PackageNotFoundError: return None
+    readings = {name: {field: [reading[field] for reading in rs] for field in rs[0]} for name, rs in got.items() if rs}
+    check_digests({name: reading.pop('digest') for name, reading in readings.items() if 'digest' in reading})
+    assert readings['load_hh, 4 × the rows']['pairs'][0] == 4 * readings['load_hh']['pairs'][0]
+    return dict(python=platform.python_version(), system=system(), day=time.strftime('%Y-%m-%d'),
+                corpus=dict(origin=origin, zipped=zipped), versions=versions(), runs=runs, readings=readings, absent=absent)
+
+def read_in_turn(tmp, runs):
+    "The readings of each name, and the modules that are absent"
+    got, absent = {name: [] for name in WHO}, {}
+    for run in range(-1, runs):  # the first time is not counted: it brings files and modules into memory
+        for name in WHO:
+            if name in absent: continue
+            if name == 'datasets, cold': shutil.rmtree(tmp/'cache', ignore_errors=True)
+            turn = 'warming up' if run < 0 else f'{run + 1} of {runs}'
+            print(f'\r{turn}: {name:30}', end='', file=sys.stderr, flush=True)
+            reading = read_in_a_process(name, tmp/('4' if '4 ×' in name else '1'))
+            if 'absent' in reading: absent[name] = reading['absent']
+            elif run >= 0: got[name].append(reading)
+    print(file=sys.stderr)
+    return got, absent
+
+def read_in_a_process(name, folder):
+    "The figures of one reading in a fresh process"
+    out = subprocess.run([sys.executable, __file__, 'read', name, str(folder)], capture_output=True, text=True)
+    if out.returncode: sys.exit(f'\n{name}: {out.stderr}')
+    return json.loads(out.stdout.splitlines()[-1])
+
+def check_digests(digests):
+    "Everyone who reads all four files must come to the same pairs"
+    comparable = [digest for name, found in digests.items() if not name.startswith('load_hh,') for digest in found]
+    assert len(set(comparable)) == 1, f'not all read the same pairs: {digests}'
+
+def versions():
+    "Of those of us and the others that are installed"
+    res = {}
+    for name in ('hh_nbdev', 'isal', 'orjson', 'fastsimdjson', 'datasets', 'polars', 'duckdb', 'pyarrow', 'pandas'):
+        try: res[name] = version(name)
+        except PackageNotFoundError: pass
+    return res
+
+def system():
+    "Such as 'Linux x86_64, 2 cores (AMD EPYC)'"
     cpu = Path('/proc/cpuinfo')
     model = cpu.read_text().split('model name')[1].splitlines()[0].strip('\t :') if cpu.exists() else platform.processor()
-    return dict(python=platform.python_version(), system=f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores ({model})', day=time.strftime('%Y-%m-%d'),
-                corpus=dict(origin=origin, zipped=zipped), versions={o: v for o in ('hh_nbdev', 'isal', 'orjson', 'datasets', 'polars', 'duckdb', 'pyarrow', 'pandas') if (v := installed(o))},
-                runs=runs, readings=got, absent=absent)
+    return f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores ({model})'
 
 def ratio(res, name, to='load_hh', field='seconds', how=median):
     "How many times as long `name` takes as `to`: the median of the runs' ratios, or with how=min the ratio of the least times"
@@ -258,34 +298,53 @@ def table(res, names=None):
     "The figures as Markdown"
     lines = ['| | seconds, median (least) | × load_hh, median (of the least) | import, s | peak MiB |', '|---|---:|---:|---:|---:|']
     for name in names or res['readings']:
-        rs = res['readings'].get(name)
-        if not rs: lines.append(f'| {name} | absent: no module {res["absent"][name]} | | | |')
-        else:
-            s = rs['seconds']
-            lines.append(f'| {name} | {median(s):.2f} ({min(s):.2f}) | {ratio(res, name):.2f} ({ratio(res, name, how=min):.2f}) | {median(rs["imported"]):.2f} | {max(o or 0 for o in rs["peak"]):.0f} |')
+        if name in res['readings']: lines.append(table_row(res, name))
+        elif name in res['absent']: lines.append(f'| {name} | absent: no module {res["absent"][name]} | | | |')
     return '\n'.join(lines)
+
+def table_row(res, name):
+    reading = res['readings'][name]
+    seconds, peak = reading['seconds'], max(value or 0 for value in reading['peak'])
+    cells = [name, f'{median(seconds):.2f} ({min(seconds):.2f})', f'{ratio(res, name):.2f} ({ratio(res, name, how=min):.2f})',
+             f'{median(reading["imported"]):.2f}', f'{peak:.0f}']
+    return f'| {" | ".join(cells)} |'
 
 def beyond(res, name):
     "Peak memory of a load beyond what was there before it and the pairs themselves, in MiB; None where it cannot be told"
     o = res['readings'][name]
     return median(p - b - s for p, b, s in zip(o['peak'], o['before'], o['size'])) if o['before'][0] else None
 
-def aims(res):
-    "What the loader was to reach, and what it does: (what, aim, measured, as text; reached?)"
-    has = res['readings'].__contains__
-    def at_most(what, aim, got, unit=' ×'): yield what, f'≤ {aim:g}{unit}', f'{got:.2f}{unit}' if unit == ' ×' else f'{got:.0f}{unit}', got <= aim
-    def faster(name, aim):
-        if has(name): got = ratio(res, name); yield f'{name}: so many times as long', f'≥ {aim:g} ×', f'{got:.2f} ×', got >= aim
-    yield from at_most('time, next to isal only unzipping, in one thread', 1, 1/ratio(res, 'unzip only, isal'))
-    yield from at_most('time, next to gzip only unzipping', .6, 1/ratio(res, 'unzip only, gzip'))
-    for name, aim in ('step 1: gzip + json', 3), ('datasets, cold', 8), ('polars', 1.3), ('duckdb', 1), ('pyarrow', 1), ('pandas', 1): yield from faster(name, aim)
-    if has('datasets, warm'):
-        yield from at_most('time with import, next to a warm reload by datasets', 1, 1/ratio(res, 'datasets, warm', field='total'))
-        yield from at_most('import, next to that of datasets', .1, 1/ratio(res, 'datasets, warm', field='imported'))
-    if beyond(res, 'load_hh'): yield from at_most('peak memory beyond the result', 40, beyond(res, 'load_hh'), ' MiB')
-    yield from at_most('time for 4 × the rows', 4.2, ratio(res, 'load_hh, 4 × the rows'))
+AT_MOST = [  # times as long as load_hh takes, at most: what, the other, which time, the aim
+    ('time, next to isal only unzipping, in one thread', 'unzip only, isal', 'seconds', 1),
+    ('time, next to gzip only unzipping', 'unzip only, gzip', 'seconds', .6),
+    ('time, next to load_hh without fastsimdjson', 'load_hh without fastsimdjson', 'seconds', .8),
+    ('time with import, next to a warm reload by datasets', 'datasets, warm', 'total', 1),
+    ('import, next to that of datasets', 'datasets, warm', 'imported', .1),
+]
+AT_LEAST = {  # times as long as load_hh, at least
+    'step 1: gzip + json': 3, 'datasets, cold': 8, 'polars': 1.15, 'duckdb': 1, 'pyarrow': 1, 'pandas': 1}
 
-def aims_table(res): return '\n'.join(['| | aim | measured | |', '|---|---:|---:|---|'] + [f'| {what} | {aim} | {got} | {"reached" if ok else "not reached"} |' for what, aim, got, ok in aims(res)])
+def aims(res):
+    "What the loader is to reach, and what it does: (what, aim, measured, reached?)"
+    rows = []
+    for what, other, field, aim in AT_MOST:
+        if other not in res['readings']: continue
+        got = 1 / ratio(res, other, field=field)
+        rows.append((what, f'≤ {aim:g} ×', f'{got:.2f} ×', got <= aim))
+    for name, aim in AT_LEAST.items():
+        if name not in res['readings']: continue
+        got = ratio(res, name)
+        rows.append((f'time of {name}', f'≥ {aim:g} ×', f'{got:.2f} ×', got >= aim))
+    more, memory = ratio(res, 'load_hh, 4 × the rows'), beyond(res, 'load_hh')
+    rows.append(('time for 4 × the rows', '≤ 4.2 ×', f'{more:.2f} ×', more <= 4.2))
+    if memory: rows.append(('peak memory beyond the result', '≤ 40 MiB', f'{memory:.0f} MiB', memory <= 40))
+    return rows
+
+def aims_table(res):
+    lines = ['| | aim | measured | |', '|---|---:|---:|---|']
+    for what, aim, got, reached in aims(res):
+        lines.append(f'| {what} | {aim} | {got} | {"reached" if reached else "not reached"} |')
+    return '\n'.join(lines)
 
 def plot(res, path):
     "Seconds of each, the loader's own marked, as SVG"
