@@ -277,11 +277,12 @@ def check_digests(digests):
 
 def versions():
     "Of those of us and the others that are installed"
-    res = {}
-    for name in ('hh_nbdev', 'isal', 'orjson', 'fastsimdjson', 'datasets', 'polars', 'duckdb', 'pyarrow', 'pandas'):
-        try: res[name] = version(name)
-        except PackageNotFoundError: pass
-    return res
+    names = 'hh_nbdev', 'isal', 'orjson', 'fastsimdjson', 'datasets', 'polars', 'duckdb', 'pyarrow', 'pandas'
+    return {name: installed for name in names if (installed := version_of(name))}
+
+def version_of(name):
+    try: return version(name)
+    except PackageNotFoundError: return None
 
 def system():
     "Such as 'Linux x86_64, 2 cores (AMD EPYC)'"
