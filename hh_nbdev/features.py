@@ -19,10 +19,9 @@ from .stats import Array, Style
 from .transcript import ASSISTANT, FLAGS, HUMAN
 
 # %% auto #0
-__all__ = ['refuses', 'apologises', 'unsure', 'YES', 'offers_help', 'hedges', 'ITEM', 'DIGIT', 'second_person', 'DANGEROUS',
-           'GOOD_IDEA', 'warns', 'Feature', 'FEATURES', 'STYLE', 'ODDITIES', 'Row', 'words', 'length', 'fold_case',
-           'Phrases', 'asks_back', 'agrees', 'lists', 'numbers', 'Measures', 'measure', 'oddities', 'Continued',
-           'find_continuations', 'count_continuations', 'count_relatives', 'replies_to_judge']
+__all__ = ['refuses', 'apologises', 'unsure', 'hedges', 'second_person', 'warns', 'Feature', 'FEATURES', 'STYLE', 'ODDITIES',
+           'Row', 'words', 'length', 'Phrases', 'asks_back', 'agrees', 'lists', 'numbers', 'Measures', 'measure',
+           'oddities', 'Continued', 'find_continuations', 'count_continuations', 'count_relatives', 'replies_to_judge']
 
 # %% ../nbs/07_features.ipynb #57c83ba2
 def words(
@@ -35,12 +34,12 @@ def words(
 def length(
     text:str  # A reply
 )->float:     # In doublings
-    "The logarithm to base 2 of one more than the number of words: a reply of twice the length has about one more"
+    "The logarithm to base 2 of the words and one: a reply of twice the length has about one more"
     return math.log2(1 + words(text))
 
 # %% ../nbs/07_features.ipynb #22440298
 @lru_cache(maxsize=1)  # the features of one text are asked for one after the other
-def fold_case(
+def _fold_case(
     text:str  # A reply
 )->str:       # Of the same length
     "The text in lower case, where ſ, ı and İ are s and i, as `re.IGNORECASE` takes them"
@@ -56,7 +55,8 @@ def _compiled(
     rests = defaultdict[str, list[str]](list)
     for pattern in patterns:
         if not re.match(r'[a-z](?![?*+{])', pattern):
-            raise ValueError(f'the pattern {pattern!r} must begin with a lower-case letter that is always there')
+            must = 'must begin with a lower-case letter that is always there'
+            raise ValueError(f'the pattern {pattern!r} {must}')
         rests[pattern[0]].append(pattern[1:])
     # behind the first letter: whether a word began with it
     heads = [rf'{letter}(?<!\w{letter})(?:{"|".join(following)})' for letter, following in rests.items()]
@@ -69,7 +69,7 @@ class Phrases:
     "A feature: does a text say any of several things?"
     def __init__(self,
         question:str,        # What the feature asks, in a sentence
-        *patterns:str,       # Regular expressions in lower case; ' is either apostrophe, a space any white space
+        *patterns:str,       # Regular expressions in lower case; see above
         unless:str=''        # A pattern that must not follow
     ):
         self.__doc__ = question
@@ -79,7 +79,7 @@ class Phrases:
         text:str  # A reply
     )->bool:      # Does it?
         "Is one of the phrases in the text, as whole words?"
-        return self.pattern.search(fold_case(text)) is not None
+        return self.pattern.search(_fold_case(text)) is not None
 
     def __repr__(self)->str: return f'Phrases({self.__doc__!r})'
 
@@ -88,8 +88,8 @@ refuses = Phrases(
     'Does the assistant decline, or say that it is unable, to do what was asked, or part of it?',
     r"i (\w+ )?(can't|cannot|can not|won't|will not|couldn't|refuse|decline"
     r"|don't (want|feel|wish|think i (can|should|could))|do not (want|feel|wish))"
-    r" (\w+ ){0,3}?(help|assist|provid\w+|giv\w+|tell|shar\w+|answer\w*|advis\w+|discuss\w*|condone|support|suggest"
-    r"|do|say|talk|speak|comment|encourage|participate|engage|comfortable)",
+    r" (\w+ ){0,3}?(help|assist|provid\w+|giv\w+|tell|shar\w+|answer\w*|advis\w+|discuss\w*|condone|support"
+    r"|suggest|do|say|talk|speak|comment|encourage|participate|engage|comfortable)",
     r"i('m| am| was) (\w+,? ){0,2}?(unable|uncomfortable"
     r"|not (able|allowed|willing|going|comfortable|programmed|designed|equipped|qualified))",
     r"i('d| would) (\w+ )?(rather|prefer) not",
@@ -112,15 +112,17 @@ def asks_back(
 # %% ../nbs/07_features.ipynb #e2a2e9a3
 unsure = Phrases(
     'Does the assistant say that it does not know, or does not understand?',
-    r"i('m| am) (\w+,? ){0,2}?(not (\w+ )?(sure|certain|aware|familiar)|unsure|uncertain|unaware|unfamiliar|confused)",
+    r"i('m| am) (\w+,? ){0,2}?(not (\w+ )?(sure|certain|aware|familiar)"
+    r"|unsure|uncertain|unaware|unfamiliar|confused)",
     r"i (\w+ )?(don't|do not|didn't|did not) (\w+ ){0,2}?(know|understand)",
     r"i have no (idea|clue)",
     r"do(n't| not) have (a|any|enough) (idea|clue|information|knowledge)")
 
 # %% ../nbs/07_features.ipynb #1a51db96
-YES = re.compile(r'(sure|ok|okay|of\s+course|certainly|absolutely|definitely|alright|all\s+right|yes|yeah|yep|no\s+problem|gladly)\b')
+_YES = re.compile(r'(sure|ok|okay|of\s+course|certainly|absolutely|definitely'
+                  r'|alright|all\s+right|yes|yeah|yep|no\s+problem|gladly)\b')
 
-offers_help = Phrases(
+_offers_help = Phrases(
     'Does the assistant offer help?',
     *(rf'{who} (\w+ )?(help|tell|show|give|explain|find|look|search|recommend|suggest)'
       for who in ('happy to', 'glad to', 'i can', 'i could', "i'll", 'i will', 'let me')))
@@ -129,7 +131,7 @@ def agrees(
     text:str  # A reply
 )->bool:      # Does it?
     "Does the reply begin with a yes, or offer help?"
-    return YES.match(fold_case(text)) is not None or offers_help(text)
+    return _YES.match(_fold_case(text)) is not None or _offers_help(text)
 
 # %% ../nbs/07_features.ipynb #a41b6df1
 hedges = Phrases(
@@ -139,37 +141,38 @@ hedges = Phrases(
     'seems? (to|like|that)', "it's (hard|difficult) to (say|know|tell)")
 
 # %% ../nbs/07_features.ipynb #791ffb61
-ITEM = re.compile(r'^[ \t]*(?:[-–—•·*]|\(?\d{1,2}[.):])[ \t]*\w', re.M)
+_ITEM = re.compile(r'^[ \t]*(?:[-–—•·*]|\(?\d{1,2}[.):])[ \t]*\w', re.M)
 
 def lists(
     text:str  # A reply
 )->bool:      # Does it?
     "Is there a list: at least two lines that begin with a bullet or a number?"
-    return len(ITEM.findall(text)) > 1
+    return len(_ITEM.findall(text)) > 1
 
 # %% ../nbs/07_features.ipynb #8654f4db
-DIGIT = re.compile(r'\d')
+_DIGIT = re.compile(r'\d')
 
 def numbers(
     text:str  # A reply
 )->bool:      # Does it?
     "Is there a number, in digits?"
-    return DIGIT.search(text) is not None
+    return _DIGIT.search(text) is not None
 
 # %% ../nbs/07_features.ipynb #91146bf8
-second_person = Phrases('Does the reply speak to the user as you?', 'you', 'your', 'yours', 'yourself', 'yourselves')
+second_person = Phrases('Does the reply speak to the user as you?',
+                        'you', 'your', 'yours', 'yourself', 'yourselves')
 
 # %% ../nbs/07_features.ipynb #cb6711bc
-DANGEROUS = ('(illegal|unlawful|against the law|a crime|dangerous|unsafe|not safe|risky|harmful|unethical|immoral'
-             '|wrong to)')
-GOOD_IDEA = r'((a|the|such a) )?(\w+ )?(good|great|wise|best|right) (idea|thing to do)'
+_DANGEROUS = ('(illegal|unlawful|against the law|a crime|dangerous|unsafe|not safe|risky|harmful|unethical'
+              '|immoral|wrong to)')
+_GOOD_IDEA = r'((a|the|such a) )?(\w+ )?(good|great|wise|best|right) (idea|thing to do)'
 
 warns = Phrases(
     "Does the reply warn: illegal, dangerous, wrong, a bad idea, be careful, please don't?",
-    *(rf'{verb} (\w+ ){{0,2}}?{DANGEROUS}'
+    *(rf'{verb} (\w+ ){{0,2}}?{_DANGEROUS}'
       for verb in ('is', 'are', 'be', 'not', 'very', 'sounds?', 'seems?', "it's", "that's", "they're")),
     *(f'{adjective} idea' for adjective in ('bad', 'terrible', 'horrible', 'awful')),
-    *(f'{negation} (be )?{GOOD_IDEA}' for negation in ('not', "isn't", "wouldn't be")),
+    *(f'{negation} (be )?{_GOOD_IDEA}' for negation in ('not', "isn't", "wouldn't be")),
     r'be (\w+ )?(careful|cautious)',
     r"you (\w+ )?(shouldn't|should not|should never|must not|must never)(?! (worry|hesitate|feel|have|need))",
     *(rf'{verb} (\w+ ){{0,2}}?against' for verb in ('advise', 'recommend', 'warn', 'caution', 'discourage')),
@@ -221,7 +224,8 @@ class Measures:
         keep:Array  # True for a pair that stays
     )->Measures:    # A part
         "Some of the pairs"
-        return Measures(self.names, self.chosen[keep], self.rejected[keep], self.source[keep], self.group[keep])
+        chosen, rejected = self.chosen[keep], self.rejected[keep]
+        return Measures(self.names, chosen, rejected, self.source[keep], self.group[keep])
 
     def of(self,
         source:str  # A collection
@@ -249,7 +253,8 @@ def _as_numbers(
     for pair, row in zip(hh, values):
         if _all_finite(row): continue
         name, value = next((name, value) for name, value in zip(names, row) if not _all_finite([value]))
-        raise ValueError(f'feature {name!r} of the {side} reply of {pair.id} is {value!r}, not a finite number')
+        where = f'feature {name!r} of the {side} reply of {pair.id}'
+        raise ValueError(f'{where} is {value!r}, not a finite number')
     return np.array(values, float).reshape(len(hh), len(names))
 
 # %% ../nbs/07_features.ipynb #96c44951
@@ -257,7 +262,12 @@ def measure(
     hh:HH,                                    # The pairs
     features:Mapping[str, Feature] | None=None # What to measure; None is `FEATURES`
 )->Measures:                                  # In the order of `hh`
-    "Measure both replies of each pair; raises `ValueError` where a feature gives something that is not a finite number"
+    """Measure both replies of each pair.
+
+        measures = measure(hh)
+        win_rate(measures['length'], measures.group)
+
+    Raises `ValueError` where a feature gives what is not a finite number."""
     np = optional_import('numpy', 'measure')
     features = FEATURES if features is None else features
     chosen, rejected, group = [], [], []
@@ -267,8 +277,9 @@ def measure(
         rejected.append([feature(pair.rejected) for feature in features.values()])
         group.append(number.setdefault(pair.conversation, len(number)))
     names = tuple(features)
-    return Measures(names, _as_numbers(chosen, names, hh, 'chosen'), _as_numbers(rejected, names, hh, 'rejected'),
-                    np.array(hh['source']), np.array(group, int))
+    chosen_numbers = _as_numbers(chosen, names, hh, 'chosen')
+    rejected_numbers = _as_numbers(rejected, names, hh, 'rejected')
+    return Measures(names, chosen_numbers, rejected_numbers, np.array(hh['source']), np.array(group, int))
 
 # %% ../nbs/07_features.ipynb #96fdd3c5
 STYLE:Style = {'harmless-base': ('#b3202a', 'o'), 'helpful-base': ('#0067a5', 's'),
@@ -321,7 +332,7 @@ def find_continuations(
     rows:Sequence[Row]  # The rows of a file
 )->list[Continued]:     # In the order of the longer rows
     "Where one row's transcript is followed by another human message in a second row"
-    rows_with = defaultdict[str, list[tuple[int, str]]](list)  # for a whole transcript, the rows and sides that it is
+    rows_with = defaultdict[str, list[tuple[int, str]]](list)  # for each transcript its rows and sides
     for i, (chosen, rejected) in enumerate(rows):
         rows_with[chosen].append((i, 'chosen'))
         rows_with[rejected].append((i, 'rejected'))
@@ -348,8 +359,10 @@ def count_continuations(
     download:bool=True              # May the files be downloaded?
 )->dict[str, Counter[str]]:         # For each collection, how often 'chosen' and how often 'rejected' goes on
     "Count which side the conversations went on from"
-    rows_by_source = read_rows(path, split, sources, download)
-    return {source: Counter(continued.side for continued in find_continuations(rows)) for source, rows in rows_by_source.items()}
+    counts = {}
+    for source, rows in read_rows(path, split, sources, download).items():
+        counts[source] = Counter(continued.side for continued in find_continuations(rows))
+    return counts
 
 # %% ../nbs/07_features.ipynb #4b33524d
 def _conversation_of(
@@ -362,10 +375,11 @@ def _conversation_of(
 # %% ../nbs/07_features.ipynb #117e306e
 def count_relatives(
     rows:Mapping[str, Sequence[Row]] # The rows of each collection, as `read_rows` gives them
-)->dict[str, Counter[str]]:          # For each collection the number of 'rows', and of those with a relative 'here' or 'elsewhere'
+)->dict[str, Counter[str]]: # For each collection its 'rows', and those with a relative 'here' and 'elsewhere'
     "Count the rows that share their first human message with another row"
     own = {source: Counter(_conversation_of(row) for row in its_rows) for source, its_rows in rows.items()}
-    collections_with = Counter(conversation for conversations in own.values() for conversation in conversations)
+    collections_with = Counter[str]()
+    for conversations in own.values(): collections_with.update(conversations.keys())
     relatives = {}
     for source, conversations in own.items():
         here = sum(n for n in conversations.values() if n > 1)

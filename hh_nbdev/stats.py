@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeAlias
 from .basics import optional_import, atomic_write
 
 # %% auto #0
-__all__ = ['Array', 'Rows', 'Style', 'Interval', 'wilson_interval', 'Rate', 'group_numbers', 'bootstrap_mean', 'win_rate',
-           'sign_flip_test', 'holm', 'benjamini_hochberg', 'fit_weights', 'bootstrap_weights', 'cross_val_correct',
-           'repeated_cross_val', 'Spread', 'spread', 'Kappa', 'cohens_kappa', 'Plot', 'forest_plot']
+__all__ = ['Array', 'Rows', 'Style', 'Interval', 'wilson_interval', 'Rate', 'bootstrap_mean', 'win_rate', 'sign_flip_test',
+           'holm', 'benjamini_hochberg', 'bootstrap_weights', 'cross_val_correct', 'repeated_cross_val', 'Spread',
+           'spread', 'Kappa', 'cohens_kappa', 'Plot', 'forest_plot']
 
 # %% ../nbs/06_stats.ipynb #f78379f3
 Array: TypeAlias = Any  # a numpy array
@@ -90,13 +90,16 @@ def _checked(
     values = np.asarray(values, float)
     keep = np.ones(len(values), bool) if keep is None else np.asarray(keep, bool)
     if not len(values) == len(group) == len(keep):
-        raise ValueError(f'{len(values)} values, {len(group)} groups and {len(keep)} marks of what to keep: each value needs one')
+        found = f'{len(values)} values, {len(group)} groups and {len(keep)} marks of what to keep'
+        raise ValueError(f'{found}: each value needs one of each')
     wrong = np.flatnonzero(keep & ~np.isfinite(values))
-    if len(wrong): raise ValueError(f'values[{wrong[0]}] is {values[wrong[0]]}: leave it out (keep), or correct it')
+    if len(wrong):
+        first = wrong[0]
+        raise ValueError(f'values[{first}] is {values[first]}: leave it out (keep), or correct it')
     return values, keep
 
 # %% ../nbs/06_stats.ipynb #b1a544dd
-def group_numbers(
+def _group_numbers(
     group:Sequence[Any] # The group of each number, under any name
 )->Array:               # The number of each group, from 0
     "Number the groups, in the order of their sorted names"
@@ -127,12 +130,12 @@ def bootstrap_mean(
 )->Interval:             # The mean, and its 95% interval
     """The mean of the values that count, with a percentile bootstrap over groups.
 
-    The method is Efron's (1979, doi:10.1214/aos/1176344552); whole groups are drawn, since values of one group may
-    depend on each other (Davison and Hinkley 1997, section 3.8). Where all resamples are alike, the interval is
-    Wilson's or NaN, and `note` says so. Raises `ValueError` if a value that counts is NaN or infinite."""
+    The method is Efron's (1979, doi:10.1214/aos/1176344552). Whole groups are drawn, since values of one group
+    may depend on each other (Davison and Hinkley 1997, section 3.8). Where all resamples are alike, the
+    interval is Wilson's or NaN, and `note` says so. Raises `ValueError` if a value that counts is NaN or infinite."""
     np = optional_import('numpy', 'measure')
     values, keep = _checked(values, group, keep)
-    number = group_numbers(group)
+    number = _group_numbers(group)
     total = np.bincount(number, np.where(keep, values, 0))
     count = np.bincount(number, keep)
     n, groups = int(keep.sum()), int((count > 0).sum())
@@ -182,11 +185,11 @@ def sign_flip_test(
 )->float:                # The p-value, two-sided; at least 1 / (flips + 1)
     """How rarely a mean as far from zero as this one comes about if the two sides were exchanged at random.
 
-    The randomization test of Fisher (1935, The Design of Experiments, section 21), with as many random exchanges as
-    `flips` says. The real one counts as one of them (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585)."""
+    The randomization test of Fisher (1935, The Design of Experiments, section 21), with as many random
+    exchanges as `flips` says. The real one counts as one of them (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585)."""
     np = optional_import('numpy', 'measure')
     values, _ = _checked(values, group, None)
-    total = np.bincount(group_numbers(group), values)
+    total = np.bincount(_group_numbers(group), values)
     total = total[total != 0]
     rng, as_far = np.random.RandomState(seed), 0
     for _ in range(flips):
@@ -198,9 +201,10 @@ def sign_flip_test(
 def holm(
     p_values:Sequence[float] # One for each question
 )->list[float]:              # In the same order
-    """Holm's corrected p-values: those below 5% hold all together, with 95% certainty that none is a false find.
+    """Holm's corrected p-values: with 95% certainty, none of those below 5% is a false find.
 
-    Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6."""
+    Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6,
+    65-70."""
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
     corrected, largest = [nan] * len(p_values), 0.
     for rank, i in enumerate(order):
@@ -220,14 +224,14 @@ def benjamini_hochberg(
     return [float(p) for p in stats.false_discovery_control(p_values)]
 
 # %% ../nbs/06_stats.ipynb #5819798e
-def fit_weights(
+def _fit_weights(
     x:Array,               # Differences, pairs × features
     weight:Array | None=None # How much each pair counts; None is one each
 )->Array:                  # A weight for each feature
     """Logistic regression on differences, by Newton's method, without an intercept.
 
     It minimises the sum of log(1 + exp(-x @ w)) over the pairs, plus half the sum of the squared weights, as
-    `sklearn.linear_model.LogisticRegression(fit_intercept=False)` does. Raises `ValueError` if it does not converge."""
+    `LogisticRegression(fit_intercept=False)` of scikit-learn does. Raises `ValueError` if it does not converge."""
     np = optional_import('numpy', 'measure')
     weight = np.ones(len(x)) if weight is None else weight
     w = np.zeros(x.shape[1])
@@ -251,18 +255,19 @@ def bootstrap_weights(
 
     A feature in which no two replies differ has no interval, and its `note` says so."""
     np = optional_import('numpy', 'measure')
-    number = group_numbers(group)
+    number = _group_numbers(group)
     rng, groups = np.random.RandomState(seed), int(number.max()) + 1
     drawn = []
     for _ in range(resamples):
-        times = np.bincount(rng.randint(groups, size=groups), minlength=groups)  # how often each group is drawn
-        drawn.append(fit_weights(x, times[number]))
+        times_drawn = np.bincount(rng.randint(groups, size=groups), minlength=groups)
+        drawn.append(_fit_weights(x, times_drawn[number]))
     low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
-    found = []
-    for value, a, b in zip(fit_weights(x), low, high):
-        if a < b: found.append(Interval(float(value), float(a), float(b), len(x), groups))
-        else: found.append(Interval(float(value), nan, nan, len(x), groups, 'all resamples are alike: no interval'))
-    return found
+    intervals = []
+    for value, least, most in zip(_fit_weights(x), low, high):
+        interval = Interval(float(value), float(least), float(most), len(x), groups)
+        if least == most: interval = interval._replace(low=nan, high=nan, note='all resamples are alike: no interval')
+        intervals.append(interval)
+    return intervals
 
 # %% ../nbs/06_stats.ipynb #d5b0aa6f
 def cross_val_correct(
@@ -271,15 +276,15 @@ def cross_val_correct(
     train:Array | None=None, # True for a pair that may be learnt from; None is all
     folds:int=5,          # How many parts
     seed:int | None=None  # Deals the groups into folds; None deals them by size, without chance
-)->Array:                 # For each pair 1 if the chosen reply was told from the rejected, 0 if not, 1/2 for a tie
+)->Array:                 # For each pair 1 if the prediction is right, 0 if not, 1/2 for a tie
     "Predict each pair by a regression that has seen no pair of its group"
     np = optional_import('numpy', 'measure')
     split = optional_import('sklearn.model_selection', 'measure')
-    deal = split.GroupKFold(folds) if seed is None else split.GroupKFold(folds, shuffle=True, random_state=seed)
+    deal = split.GroupKFold(folds, shuffle=seed is not None, random_state=seed)
     may_learn = np.ones(len(x), bool) if train is None else np.asarray(train, bool)
     score = np.zeros(len(x))
     for seen, unseen in deal.split(x, groups=group):
-        score[unseen] = x[unseen] @ fit_weights(x[seen[may_learn[seen]]])
+        score[unseen] = x[unseen] @ _fit_weights(x[seen[may_learn[seen]]])
     return np.where(abs(score) < 1e-9, .5, score > 0)
 
 # %% ../nbs/06_stats.ipynb #88539133
@@ -328,9 +333,12 @@ def cohens_kappa(
     one:Sequence[Hashable],    # One reader's answers
     another:Sequence[Hashable] # Another's, on the same cases in the same order
 )->Kappa:                      # How far they agree
-    "Cohen's kappa (1960, doi:10.1177/001316446002000104); raises `ValueError` without a case, or without two answers a case"
+    """Cohen's kappa (1960, doi:10.1177/001316446002000104).
+
+    Raises `ValueError` if there is no case, or if a case has not two answers."""
     n = len(one)
-    if n != len(another): raise ValueError(f'{n} answers of one reader, {len(another)} of the other: each case needs both')
+    if n != len(another):
+        raise ValueError(f'{n} answers of one reader, {len(another)} of the other: each case needs both')
     if not n: raise ValueError('no case that both readers judged')
     observed = sum(a == b for a, b in zip(one, another)) / n
     counts, other_counts = Counter(one), Counter(another)
@@ -358,7 +366,7 @@ class Plot:
         with atomic_write(path, force=True) as part: part.write_bytes(self.png)
 
 # %% ../nbs/06_stats.ipynb #232ea875
-Rows: TypeAlias = 'Mapping[str, Mapping[str, Interval]]'  # for each row of a plot, an interval for each series
+Rows: TypeAlias = 'Mapping[str, Mapping[str, Interval]]'  # a plot's rows, each with its series
 Style: TypeAlias = 'Mapping[str, tuple[str, str]]'        # for each series, matplotlib's colour and marker
 
 # %% ../nbs/06_stats.ipynb #fdb39f53
@@ -367,13 +375,14 @@ def forest_plot(
     title:str,              # What the plot shows, in a sentence
     unit:str,               # What the axis counts, and out of what
     at:float=0,             # Where nothing would be going on
-    style:Style | None=None # Colour and marker of each series, in the order of the legend; a series that is missing is black
+    style:Style | None=None # Colour and marker of each series, in the legend's order; others are black
 )->Plot:                    # The plot
     "Shares as dots with their intervals, from top to bottom; a hollow dot has no interval"
     series = _series_of(rows, style or {})
     most = max(len(row) for row in rows.values())
     Figure = optional_import('matplotlib.figure', 'measure').Figure
-    figure = Figure(figsize=(8, 1.7 + len(rows)*max(.5, (most + 1) * .2)), layout='constrained', facecolor='white')
+    height = 1.7 + len(rows) * max(.5, (most + 1) * .2)
+    figure = Figure(figsize=(8, height), layout='constrained', facecolor='white')
     axes = figure.subplots()
     axes.axvline(at, color='#444', lw=1, ls=(0, (4, 3)), zorder=0)
     for i in range(1, len(rows)): axes.axhline(i - .5, color='#ddd', lw=.8, zorder=0)
@@ -388,7 +397,7 @@ def forest_plot(
     figure.suptitle(title, x=.01, ha='left', fontsize=13, fontweight='bold')
     if len(series) > 1:
         handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc='outside lower left', ncols=min(2, len(series)), frameon=False, fontsize=10)
+        figure.legend(handles, labels, loc='outside lower left', ncols=2, frameon=False, fontsize=10)
     return Plot(_as_png(figure), title)
 
 # %% ../nbs/06_stats.ipynb #dc5df9c6
@@ -419,13 +428,13 @@ def _draw_series(
     for place, interval in zip(places, intervals):
         known = not math.isnan(interval.low)
         whisker = [[interval.value - interval.low], [interval.high - interval.value]] if known else None
-        axes.errorbar(interval.value, place, xerr=whisker, fmt=marker, color=colour, ms=6, elinewidth=1.6, capsize=2.5,
-                      mfc=colour if known else 'white', label=label)
+        axes.errorbar(interval.value, place, xerr=whisker, fmt=marker, color=colour, ms=6, elinewidth=1.6,
+                      capsize=2.5, mfc=colour if known else 'white', label=label)
         label = '_'  # one entry a series in the legend
         if not one_size:
             end = interval.high if known else interval.value
-            axes.annotate(f'n = {interval.n:,}', (end, place), (5, 0), textcoords='offset points', va='center',
-                          fontsize=8.5, color='#555', bbox={'fc': 'white', 'ec': 'none', 'pad': 1})
+            axes.annotate(f'n = {interval.n:,}', (end, place), (5, 0), textcoords='offset points',
+                          va='center', fontsize=8.5, color='#555', bbox={'fc': 'white', 'ec': 'none', 'pad': 1})
 
 # %% ../nbs/06_stats.ipynb #cd3402da
 def _place(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from hh_nbdev.load import HH, Pair, load_hh
-from hh_nbdev.features import FEATURES, Phrases, find_continuations, fold_case, length, measure, oddities, replies_to_judge
+from hh_nbdev.features import FEATURES, Phrases, find_continuations, _fold_case, length, measure, oddities, replies_to_judge
 from hh_nbdev.verdicts import read_codes
 
 np = pytest.importorskip('numpy')
@@ -73,7 +73,7 @@ def test_folding_keeps_letters_letters_and_matches_as_ignorecase_does():
     word, space = re.compile(r'\w'), re.compile(r'\s')
     for code in range(sys.maxunicode + 1):
         char = chr(code)
-        folded = fold_case(char)
+        folded = _fold_case(char)
         assert len(folded) == 1, hex(code)
         assert bool(word.match(char)) == bool(word.match(folded)) and bool(space.match(char)) == bool(space.match(folded)), hex(code)
         if folded.isascii() and folded.isalpha(): assert letters[ord(folded) - ord('a')].match(char), hex(code)

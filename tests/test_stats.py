@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hh_nbdev import stats
 from hh_nbdev.stats import (Interval, benjamini_hochberg, bootstrap_mean, bootstrap_weights, cohens_kappa, cross_val_correct,
-                            fit_weights, forest_plot, holm, repeated_cross_val, sign_flip_test, wilson_interval, win_rate)
+                            _fit_weights, forest_plot, holm, repeated_cross_val, sign_flip_test, wilson_interval, win_rate)
 
 np = pytest.importorskip('numpy')
 sklearn = pytest.importorskip('sklearn')
@@ -78,13 +78,13 @@ def test_weights_are_those_of_scikit_learn():
         turned = np.where(np.arange(300) % 2, -1, 1)  # scikit-learn wants both sides to occur
         model = LogisticRegression(fit_intercept=False, tol=1e-10, max_iter=10_000)
         theirs = model.fit(x * turned[:, None], turned, weight).coef_[0]
-        assert fit_weights(x, weight) == pytest.approx(theirs, abs=1e-4, rel=1e-3)
+        assert _fit_weights(x, weight) == pytest.approx(theirs, abs=1e-4, rel=1e-3)
 
 def test_weights_of_any_data_converge():
     rng = np.random.RandomState(4)
     for _ in range(300):
         x = rng.standard_cauchy((rng.randint(1, 60), rng.randint(1, 6))) * 10. ** rng.randint(-3, 4)
-        w = fit_weights(x)
+        w = _fit_weights(x)
         wrong = 1 / (1 + np.exp(np.clip(x @ w, -500, 500)))
         assert abs(w - x.T @ wrong).max() < 1e-4 * max(1, abs(x).sum())  # the gradient is zero
 
@@ -102,7 +102,7 @@ def test_predictions_never_peek(monkeypatch, seed):
     pair_numbers = np.arange(len(group))[:, None] + 1.  # each pair's only feature is its number
     learnt = []
     def record(x): learnt.append(x[:, 0].astype(int) - 1); return np.ones(1)
-    monkeypatch.setattr(stats, 'fit_weights', record)
+    monkeypatch.setattr(stats, '_fit_weights', record)
     train = group % 2 == 0
     cross_val_correct(pair_numbers, group, train=train, seed=seed)
     folds = [set(group[pairs]) for pairs in learnt]
