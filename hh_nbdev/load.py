@@ -20,8 +20,8 @@ from .files import OFFICIAL, SOURCES, BadFile, DataFile, DataNotFound, Split, fi
 from .transcript import BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, LineParser, Texts, flags_of, line_parser, parse_row, read_line
 
 # %% auto #0
-__all__ = ['COLUMNS', 'OTHER_FILES', 'GZIP', 'MAX_LINE', 'Row', 'Got', 'Pair', 'read_lines', 'FileReport', 'Report', 'Column',
-           'HH', 'iter_hh', 'load_hh', 'load_or_none', 'data_here', 'read_rows', 'parse_batch', 'iter_rows', 'tally']
+__all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'read_lines', 'FileReport', 'Report', 'Column', 'HH', 'iter_hh', 'load_hh',
+           'load_or_none', 'data_here', 'read_rows', 'parse_batch', 'iter_rows', 'tally']
 
 # %% ../nbs/03_load.ipynb #4b82cf7b
 if TYPE_CHECKING: from hh_nbdev.train import Template  # for the signatures below; train itself imports this module
@@ -111,7 +111,7 @@ def _open_unzipped(path:Path, raw:BufferedReader)->BufferedReader:
     return BufferedReader(_Unzip(igzip_threaded.open(raw).detach()), 1 << 16)
 
 # %% ../nbs/03_load.ipynb #3950c0ac
-OTHER_FILES = {  # how a file begins that is not JSON lines: what it is, and what to do
+_OTHER_FILES = {  # how a file begins that is not JSON lines: what it is, and what to do
     b'': ('is empty', 'Fetch it again'),
     b'version https://git-lfs': ('is a git-LFS pointer, not the data', 'Run `git lfs pull` in that folder'),
     b'<': ('is a web page, not the data', 'Fetch it again, and look at what the server says'),
@@ -125,14 +125,14 @@ OTHER_FILES = {  # how a file begins that is not JSON lines: what it is, and wha
     b'{\x00': ('is UTF-16 text', 'Convert it to UTF-8'),
     b'\x00{': ('is UTF-16 text', 'Convert it to UTF-8'),
 }
-GZIP = b'\x1f\x8b'
+_GZIP = b'\x1f\x8b'
 
 def _what_else(
     start:bytes  # The first bytes of a file, or of what was unzipped from it
 )->str:          # '' if it may be JSON lines
     "What a file is instead of JSON lines, and what to do"
     if start[257:262] == b'ustar' and start.lstrip()[:1] != b'{': return 'is a tar archive. Unpack it'
-    for begins, (what, advice) in OTHER_FILES.items():
+    for begins, (what, advice) in _OTHER_FILES.items():
         if start == begins or (begins and start.lstrip().startswith(begins)): return f'{what}. {advice}'
     return ''
 
@@ -141,7 +141,7 @@ def _check_start(
     start:bytes  # Its first bytes
 )->None:
     "Raise `BadFile` unless a file may be what its name says"
-    gzipped, named = start.startswith(GZIP), path.suffix.lower() == '.gz'
+    gzipped, named = start.startswith(_GZIP), path.suffix.lower() == '.gz'
     problem = '' if gzipped else _what_else(start)
     if not problem and gzipped and not named: problem = 'is gzipped but not named .gz. Rename it'
     if not problem and named and not gzipped:
@@ -153,7 +153,7 @@ def _check_unzipped(
     start:bytes  # The first bytes of its text
 )->None:
     "Raise `BadFile` unless what was unzipped may be JSON lines"
-    if start.startswith(GZIP): raise BadFile(f'{path} is gzipped twice. Unzip it once.')
+    if start.startswith(_GZIP): raise BadFile(f'{path} is gzipped twice. Unzip it once.')
     problem = _what_else(start) if start else ''
     if problem: raise BadFile(f'{path}, unzipped, {problem}.')
 
@@ -460,20 +460,20 @@ def _positions(
     return [i for i, keep in enumerate(items) if keep]
 
 # %% ../nbs/03_load.ipynb #85e66fee
-Row = TypeVar('Row')
-Got = TypeVar('Got')
+_Row = TypeVar('_Row')
+_Got = TypeVar('_Got')
 
 def _parse_rows(
-    rows:Iterable[tuple[int, Row]],  # Rows with their numbers
-    parse:Callable[[Row, bool, bool], Got], # What to do with a row, `trim` and `strip_role`; may raise `BadRow`
+    rows:Iterable[tuple[int, _Row]],  # Rows with their numbers
+    parse:Callable[[_Row, bool, bool], _Got], # What to do with a row, `trim` and `strip_role`; may raise `BadRow`
     file:Any,                        # Where the rows are, for the error
     trim:bool,                       # Strip white space at both ends of each text?
     on_bad:str,                      # 'error', or 'skip' to give the reason instead
     strip_role:bool                  # Remove a role word at the start of a reply?
-)->Iterator[tuple[int, Got | str]]:  # What became of each row, with its number
+)->Iterator[tuple[int, _Got | str]]:  # What became of each row, with its number
     "Parse rows one after the other; raises `BadRow` with the place of the row. A blank line is not a row"
     for n, row in rows:
-        try: got:Got | str = parse(row, trim, strip_role)
+        try: got:_Got | str = parse(row, trim, strip_role)
         except BadRow as error:
             if isinstance(row, bytes) and row.isspace(): continue
             if on_bad == 'error':

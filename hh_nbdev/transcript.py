@@ -11,9 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 import orjson
 
 # %% auto #0
-__all__ = ['HUMAN', 'ASSISTANT', 'SKIP_REASONS', 'BAD_REASONS', 'Texts', 'LEADING_ROLE', 'ESCAPED', 'TOKEN', 'LINE_START',
-           'LineParser', 'ROLES', 'ROLE', 'FLAGS', 'BadRow', 'parse_row', 'read_line', 'parse_line', 'line_parser',
-           'Flag', 'flags_of']
+__all__ = ['HUMAN', 'ASSISTANT', 'SKIP_REASONS', 'BAD_REASONS', 'Texts', 'LineParser', 'ROLE', 'FLAGS', 'BadRow', 'parse_row',
+           'read_line', 'parse_line', 'line_parser', 'Flag', 'flags_of']
 
 # %% ../nbs/02_transcript.ipynb #16fd4e15
 HUMAN, ASSISTANT = '\n\nHuman:', '\n\nAssistant:'  # what begins a turn
@@ -78,7 +77,7 @@ def _show(found:Any)->str:
 
 # %% ../nbs/02_transcript.ipynb #50ad7796
 Texts: TypeAlias = tuple[str, str, str]  # instruction, chosen reply, rejected reply
-LEADING_ROLE = re.compile(r'\A\s*(?:Human|Assistant):')
+_LEADING_ROLE = re.compile(r'\A\s*(?:Human|Assistant):')
 
 def parse_row(
     chosen:str,           # The transcript that was preferred
@@ -96,7 +95,7 @@ def parse_row(
     if len(good) > 2 or len(bad) > 2: return 'several assistant messages'
     if good[0] != bad[0]: return 'prompts differ'
     texts = good[0].removeprefix(HUMAN), good[1], bad[1]
-    if strip_role: texts = texts[0], LEADING_ROLE.sub('', texts[1]), LEADING_ROLE.sub('', texts[2])
+    if strip_role: texts = texts[0], _LEADING_ROLE.sub('', texts[1]), _LEADING_ROLE.sub('', texts[2])
     if trim: return texts[0].strip(), texts[1].strip(), texts[2].strip()
     return texts
 
@@ -118,7 +117,7 @@ def _why_not_json(line:bytes, error:orjson.JSONDecodeError)->BadRow:
     return BadRow('not JSON', f'{error.msg}: {text}')
 
 # %% ../nbs/02_transcript.ipynb #6bbf7202
-ESCAPED = re.compile(rb'\\.')
+_ESCAPED = re.compile(rb'\\.')
 
 def parse_line(
     line:bytes,           # One line of a JSON-lines file
@@ -133,19 +132,19 @@ def parse_line(
 
 def _check_fields(line:bytes)->None:
     "Raise `BadRow` if a field is repeated"
-    if ESCAPED.sub(b'', line).count(b'"') == 8: return
+    if _ESCAPED.sub(b'', line).count(b'"') == 8: return
     name = _repeated_field(line)
     if name: raise BadRow('repeated field', line, name)
 
 # %% ../nbs/02_transcript.ipynb #69ee5a5e
-TOKEN = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")\s*(:?)|[{}\[\]]')  # a string and the colon after it, or a bracket
+_TOKEN = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")\s*(:?)|[{}\[\]]')  # a string and the colon after it, or a bracket
 
 def _repeated_field(
     line:bytes  # A JSON object
 )->str:         # '' if there is none
     "The first field that an object has twice; fields of objects inside it are not looked at"
     depth, seen = 0, set[str]()
-    for token in TOKEN.finditer(line):
+    for token in _TOKEN.finditer(line):
         if token[0] in (b'{', b'['): depth += 1
         elif token[0] in (b'}', b']'): depth -= 1
         elif depth == 1 and token[2]:
@@ -155,7 +154,7 @@ def _repeated_field(
     return ''
 
 # %% ../nbs/02_transcript.ipynb #aa2696e7
-LINE_START = b'{"chosen": "\\n\\nHuman:'  # how the lines of the official files begin
+_LINE_START = b'{"chosen": "\\n\\nHuman:'  # how the lines of the official files begin
 LineParser: TypeAlias = Callable[[bytes, bool, bool], Texts | str]  # of a line, `trim` and `strip_role`
 
 def _parse_quickly(
@@ -165,7 +164,7 @@ def _parse_quickly(
     strip_role:bool               # As for `parse_line`
 )->Texts | str:                   # What `parse_line` gives
     "`parse_line`, without making strings of texts that are not needed"
-    if line.startswith(LINE_START):
+    if line.startswith(_LINE_START):
         try:
             row = parse(line)
             rejected = row.get('rejected')
@@ -188,14 +187,14 @@ class Flag(NamedTuple):
     meaning: str
     holds: Callable[[str, str, str], bool]
 
-ROLES = ('Human:', 'Assistant:')
+_ROLES = ('Human:', 'Assistant:')
 ROLE = re.compile(r'\b(?:Human|Assistant):')
 
 def _is_empty(instruction:str, chosen:str, rejected:str)->bool: return not (instruction and chosen and rejected)
 
 def _is_identical(instruction:str, chosen:str, rejected:str)->bool: return chosen == rejected
 
-def _begins_with_role(instruction:str, chosen:str, rejected:str)->bool: return chosen.startswith(ROLES) or rejected.startswith(ROLES)
+def _begins_with_role(instruction:str, chosen:str, rejected:str)->bool: return chosen.startswith(_ROLES) or rejected.startswith(_ROLES)
 
 def _runs_on(instruction:str, chosen:str, rejected:str)->bool: return _has_later_role(chosen) or _has_later_role(rejected)
 
