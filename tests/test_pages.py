@@ -110,3 +110,9 @@ def test_a_cell_of_imports_is_folded():
     cell['source'] = 'import re\nimport os\nfrom math import comb\ncomb(2, 1)'
     for_quarto(cell)
     assert 'code-fold' not in cell['source']
+
+def test_the_source_of_what_has_an_entry_is_folded_and_a_table_of_constants_is_not():
+    for source, folded in (('def two(): return 2', True), ("REASONS = {'empty': 'nothing'}", False)):
+        cell = dict2obj({'cell_type': 'code', 'source': f'#| code-fold: show\n{source}', 'metadata': {}, 'outputs': []})
+        for_quarto(cell)
+        assert ('code-fold: true' in cell['source']) == folded

@@ -184,7 +184,8 @@ def for_quarto(cell):
         text = PRIVATE.sub(r'\1', PICTURE.sub(r'\1<!-- -->', with_balanced_tables(cell.source)))
         cell.source = with_clone(text, get_config().git_url)
     if cell.cell_type != 'code': return
-    cell.source = cell.source.replace('#| code-fold: show\n', FOLD)
+    defines = re.search(r'^(def|class) ', cell.source, re.M)  # then its entry stands above
+    if defines: cell.source = cell.source.replace('#| code-fold: show\n', FOLD)
     if only_imports(cell.source): cell.source = f'{FOLD}#| code-summary: "Imports"\n{cell.source}'
     cell.metadata.pop('execution', None)
     for output in cell.get('outputs', []):
