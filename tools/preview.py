@@ -144,8 +144,9 @@ def write(out, pages, at, names):
 def build(source, out):
     "Make the pages in the folder `source`, which nbdev prepared, to HTML in the folder `out`"
     shutil.rmtree(out, ignore_errors=True)
-    sources = shutil.ignore_patterns('*.ipynb', '*.md', '*.qmd', '*.yml', '*.scss', '_docs', '.*')
-    shutil.copytree(source, out, ignore=sources)
+    out.mkdir(parents=True)
+    for folder in ('images', 'verdicts'): shutil.copytree(source/folder, out/folder)
+    shutil.copy(source/'llms.txt', out)
     found = [(section, file, *read(source/file)) for section, file in sidebar()]
     names = {file: front['output-file'] for _, file, front, _ in found}
     pages = [(section, front, cells) for section, _, front, cells in found]
