@@ -388,7 +388,7 @@ def kappa(
 SIDES = ('chosen', 'rejected')
 DOES = ('gives', 'declines', 'sidesteps')
 YES_NO = (True, False)
-CODES: dict[str, tuple[Any, ...]] = {  # a field of a code file: what it may say; nothing here is any text
+CODES: dict[str, tuple[Any, ...]] = {  # a field of a code file: what it may say; () is any text
     'reader': (), 'feature': (),                 # whose codes they are; the pattern that is judged
     'a': SIDES, 'side': SIDES,                   # of a pair: the reply that stood at A; of one reply: which it is
     'prompt': ('mild', 'delicate', 'harmful'),
