@@ -8,7 +8,8 @@ from fastcore.docments import docments
 from preview import sidebar
 
 ROOT = Path(__file__).parent.parent
-OURS = [path for path in (ROOT/'nbs').glob('*.ipynb') if not path.name.startswith('Untitled')]  # new in JupyterLab: not ours yet
+# JupyterLab calls a new notebook Untitled: it is not ours yet
+OURS = [path for path in (ROOT/'nbs').glob('*.ipynb') if not path.name.startswith('Untitled')]
 NOTEBOOKS = sorted(OURS)
 MODULES = sorted(path for path in (ROOT/'hh_nbdev').glob('*.py') if not path.stem.startswith('_'))
 
@@ -53,14 +54,16 @@ def test_a_page_that_shows_rows_warns_first(path):
 
 @each_notebook
 def test_cells_that_show_rows_keep_no_output(path):
-    kept = [i for i, cell in enumerate(cells_of(path)) if '#| exec_doc' in ''.join(cell['source']) and cell['outputs']]
-    assert not kept, f'{path.name}: cells {kept} (from 0) keep rows of the dataset. Clear their outputs, then save.'
+    kept = [i for i, cell in enumerate(cells_of(path))
+            if '#| exec_doc' in ''.join(cell['source']) and cell['outputs']]
+    assert not kept, f'{path.name}: cells {kept} (from 0) keep rows of the dataset: clear their outputs, then save'
 
 @each_notebook
 def test_a_plot_has_a_text_for_who_cannot_see_it(path):
     for i, cell in enumerate(cells_of(path)):
         if any('image/png' in output.get('data', {}) for output in cell.get('outputs', [])):
-            assert '#| fig-alt: ' in ''.join(cell['source']), f'{path.name}: cell {i} shows a plot and has no #| fig-alt'
+            told = '#| fig-alt: ' in ''.join(cell['source'])
+            assert told, f'{path.name}: cell {i} shows a plot; say what is in it after #| fig-alt:'
 
 @each_notebook
 def test_imports_stand_in_cells_of_their_own(path):
@@ -72,7 +75,7 @@ def test_imports_stand_in_cells_of_their_own(path):
 
 @each_notebook
 def test_the_page_needs_nothing_optional(path):
-    "Where a notebook exports something, nbdev runs each cell with an import as it prepares the page: use `optional_import`"
+    "Where a notebook exports something, nbdev runs each cell with an import: use `optional_import` there"
     code = sources(path, 'code')
     if not any(source.startswith('#| export') for source in code): return
     optional = [source for source in code if re.match(r'#\| (train|ray|slow)', source)]
@@ -91,7 +94,8 @@ def public(module):
         symbol = getattr(module, name)
         if getattr(symbol, '__module__', '') != module.__name__ or not callable(symbol): continue
         yield name, symbol
-        if inspect.isclass(symbol): yield from ((f'{name}.{part}', method) for part, method in methods(symbol))
+        if inspect.isclass(symbol):
+            for part, method in methods(symbol): yield f'{name}.{part}', method
 
 @each_module
 def test_public_names_say_what_they_take_and_give(path):
@@ -120,9 +124,12 @@ def test_each_command_is_documented_with_its_help_as_it_is(command):
     shown = [''.join(output.get('text', [])) for output in outputs(ROOT/'nbs/11_cli.ipynb')]
     assert said in '\n'.join(shown)
 
-@pytest.mark.parametrize('path', [*NOTEBOOKS, *ROOT.glob('*.md'), ROOT/'tests/README.md'], ids=lambda path: path.name)
+TEXTS = [*NOTEBOOKS, *ROOT.glob('*.md'), ROOT/'tests/README.md']
+
+@pytest.mark.parametrize('path', TEXTS, ids=lambda path: path.name)
 def test_links_within_the_project_lead_somewhere(path):
-    text = '\n'.join(sources(path, 'markdown')) if path.suffix == '.ipynb' else path.read_text(encoding='utf-8')
+    text = path.read_text(encoding='utf-8')
+    if path.suffix == '.ipynb': text = '\n'.join(sources(path, 'markdown'))
     for link in re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', text): assert (path.parent/link).exists(), link
 
 def test_the_table_of_tests_lists_each_file():

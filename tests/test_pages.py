@@ -55,7 +55,12 @@ def test_an_indented_example_is_code():
     assert "```python\npair = load_hh('sample')[0]\n" in entry_of(Pair)
 
 def code_cell(**data):
-    return dict2obj({'cell_type': 'code', 'source': '', 'metadata': {'execution': {'total': 1}}, 'outputs': [{'data': data}]})
+    metadata = {'execution': {'total': 1}}
+    return dict2obj({'cell_type': 'code', 'source': '', 'metadata': metadata, 'outputs': [{'data': data}]})
+
+def markdown_cell(source): return dict2obj({'cell_type': 'markdown', 'source': source})
+
+def source_cell(source): return dict2obj({'cell_type': 'code', 'source': source, 'metadata': {}, 'outputs': []})
 
 def test_an_html_output_becomes_raw_html_in_markdown():
     "Quarto adds scripts from another host to a page with a text/html output"
@@ -77,15 +82,15 @@ def test_the_time_a_cell_took_is_dropped():
     assert 'execution' not in cell['metadata']
 
 def test_the_text_of_a_picture_stays_its_text():
-    "A picture alone in a paragraph would become a figure, its text the caption, and nothing would be left for who cannot see it"
-    cell = dict2obj({'cell_type': 'markdown', 'source': 'Before\n\n![A pair](images/pair.png)\n\nAfter'})
+    "A picture alone in a paragraph would become a figure, its text the caption, and its alt text would be empty"
+    cell = markdown_cell('Before\n\n![A pair](images/pair.png)\n\nAfter')
     for_quarto(cell)
     html = pypandoc.convert_text(cell['source'], 'html', 'markdown')
     assert 'alt="A pair"' in html and 'figcaption' not in html
 
 def test_a_table_gets_dashes_in_proportion_to_its_columns():
     "pandoc gives each column of a wide table its share of the dashes"
-    cell = dict2obj({'cell_type': 'markdown', 'source': f'Before\n\n| | n |\n|---|---:|\n| {"label " * 12}| 12 |\n\nAfter'})
+    cell = markdown_cell(f'Before\n\n| | n |\n|---|---:|\n| {"label " * 12}| 12 |\n\nAfter')
     for_quarto(cell)
     html = pypandoc.convert_text(cell['source'], 'html', 'markdown')
     label, number = [int(share) for share in re.findall(r'<col style="width: (\d+)%"', html)]
@@ -93,18 +98,18 @@ def test_a_table_gets_dashes_in_proportion_to_its_columns():
     assert cell['source'].endswith('|\n\nAfter')
 
 def test_a_table_of_one_line_is_left_alone():
-    cell = dict2obj({'cell_type': 'markdown', 'source': '| not a table |\n\n```\n|a|\n```'})
+    cell = markdown_cell('| not a table |\n\n```\n|a|\n```')
     before = cell['source']
     for_quarto(cell)
     assert cell['source'] == before
 
 def test_a_private_name_is_no_link():
-    cell = dict2obj({'cell_type': 'markdown', 'source': 'See [`_Unzip`](/load.html#_unzip) and [`HH`](/load.html#hh).'})
+    cell = markdown_cell('See [`_Unzip`](/load.html#_unzip) and [`HH`](/load.html#hh).')
     for_quarto(cell)
     assert cell['source'] == 'See `_Unzip` and [`HH`](/load.html#hh).'
 
 def test_a_cell_of_imports_is_folded():
-    cell = dict2obj({'cell_type': 'code', 'source': 'import re\nimport os\nfrom math import comb', 'metadata': {}, 'outputs': []})
+    cell = source_cell('import re\nimport os\nfrom math import comb')
     for_quarto(cell)
     assert cell['source'].startswith('#| code-fold: true\n#| code-summary: "Imports"\nimport re')
     cell['source'] = 'import re\nimport os\nfrom math import comb\ncomb(2, 1)'
@@ -113,6 +118,6 @@ def test_a_cell_of_imports_is_folded():
 
 def test_the_source_of_what_has_an_entry_is_folded_and_a_table_of_constants_is_not():
     for source, folded in (('def two(): return 2', True), ("REASONS = {'empty': 'nothing'}", False)):
-        cell = dict2obj({'cell_type': 'code', 'source': f'#| code-fold: show\n{source}', 'metadata': {}, 'outputs': []})
+        cell = source_cell(f'#| code-fold: show\n{source}')
         for_quarto(cell)
         assert ('code-fold: true' in cell['source']) == folded
