@@ -165,6 +165,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'hh_nbdev.load._counts': ('load.html#_counts', 'hh_nbdev/load.py'),
                                'hh_nbdev.load._first_flag': ('load.html#_first_flag', 'hh_nbdev/load.py'),
                                'hh_nbdev.load._get_item': ('load.html#_get_item', 'hh_nbdev/load.py'),
+                               'hh_nbdev.load._is_here': ('load.html#_is_here', 'hh_nbdev/load.py'),
                                'hh_nbdev.load._no_attribute': ('load.html#_no_attribute', 'hh_nbdev/load.py'),
                                'hh_nbdev.load._open_unzipped': ('load.html#_open_unzipped', 'hh_nbdev/load.py'),
                                'hh_nbdev.load._pairs_of': ('load.html#_pairs_of', 'hh_nbdev/load.py'),

@@ -580,18 +580,22 @@ def load_or_none(
     return None
 
 # %% ../nbs/03_load.ipynb #e55a0002
+def _is_here(split:Split)->bool:
+    "Are the files of a split on this machine?"
+    try: find_files(split=split, download=False)
+    except DataNotFound: return False
+    return True
+
 def data_here()->dict[str, Any]:  # Arguments for `load_hh` and `read_rows`
-    """The data that an essay is about: what `HH_SPLIT` names ('train', 'test' or 'sample'), or else the test files, the
-    training files or the sample, whichever is here first. Never looks at the Hub. Raises `DataNotFound` if `HH_DATA` is wrong."""
-    sample = dict(path='sample', split='train')
+    """Which data an essay is about, as arguments for `load_hh`.
+
+    That is what `HH_SPLIT` names ('train', 'test' or 'sample'), or else the test files, the training files or the sample,
+    whichever is here first. It never downloads. Where `HH_DATA` names a folder with neither, `load_hh` says so."""
     named = os.environ.get('HH_SPLIT')
-    if named == 'sample': return sample
-    if named: return dict(split=named)
-    for split in ('test', 'train'):
-        try: find_files(split=split, download=False)
-        except DataNotFound as e: problem = e
-        else: return dict(split=split)
-    if os.environ.get('HH_DATA'): raise problem
+    sample = dict(path='sample', split='train')
+    if named: return sample if named == 'sample' else dict(split=named)
+    if _is_here('test'): return dict(split='test')
+    if _is_here('train') or os.environ.get('HH_DATA'): return dict(split='train')
     return sample
 
 # %% ../nbs/03_load.ipynb #ab1e8d9f
