@@ -27,9 +27,11 @@ def _same_start(
     b:list[str]  # Words
 )->int:          # How many of them are the same at the beginning
     "Count the words that both begin with"
-    for n, (word_a, word_b) in enumerate(zip(a, b)):
-        if word_a != word_b: return n
-    return min(len(a), len(b))
+    same = 0
+    for word_a, word_b in zip(a, b):
+        if word_a != word_b: break
+        same += 1
+    return same
 
 # %% ../nbs/04_compare.ipynb #6c1d0002
 def _shared_runs(
@@ -37,20 +39,22 @@ def _shared_runs(
     b:list[str]   # Words
 )->list[Match]:   # Each with its place in `a`, its place in `b` and its size in words
     "The runs of words that both have, in order; the first and the last may be empty"
-    # What both begin with, and what both end with
+    # What both begin with
     start = _same_start(a, b)
-    end = _same_start(a[start:][::-1], b[start:][::-1])
-    a_end, b_end = len(a) - end, len(b) - end
     shared = [Match(0, 0, start)]
+    # What both end with: the same, read backwards
+    rest_a, rest_b = a[start:], b[start:]
+    end = _same_start(rest_a[::-1], rest_b[::-1])
+    end_a, end_b = len(a) - end, len(b) - end
     # What they share in between
-    middle_a, middle_b = a[start:a_end], b[start:b_end]
+    middle_a, middle_b = a[start:end_a], b[start:end_b]
     if len(middle_a) * len(middle_b) <= _MAX_CELLS:
         matcher = SequenceMatcher(None, middle_a, middle_b, autojunk=False)
         for in_a, in_b, size in matcher.get_matching_blocks():
             if size < _MIN_RUN: continue
             run = Match(start + in_a, start + in_b, size)
             shared.append(run)
-    shared.append(Match(a_end, b_end, end))
+    shared.append(Match(end_a, end_b, end))
     return shared
 
 # %% ../nbs/04_compare.ipynb #6c1d0005
@@ -65,8 +69,10 @@ def _mark_others(
     shared:list[tuple[int, int]]  # Where a shared run begins, and its size in words
 )->list[Run]:                     # The text in runs
     "Mark the words that are in no shared run"
-    runs, at = list[Run](), 0
+    runs = list[Run]()
+    at = 0  # the next word to place
     for start, size in shared:
+        # The words before a shared run are this text's own
         own = ''.join(words[at:start])
         at = start + size
         if re.match(r' \S', own):
@@ -86,12 +92,16 @@ def compare(
     "Mark what differs between two texts; if they share little, mark nothing"
     words_a, words_b = _WORD.findall(a), _WORD.findall(b)
     shared = _shared_runs(words_a, words_b)
+    # With little in common, marks would say nothing
     n_shared = sum(run.size for run in shared)
     mean_words = (len(words_a) + len(words_b)) / 2
     if n_shared < _MIN_SHARED * mean_words: return [Run(a)], [Run(b)]
+    # A shared run stands at a place of its own in each text
     in_a = [(run.a, run.size) for run in shared]
     in_b = [(run.b, run.size) for run in shared]
-    return _mark_others(words_a, in_a), _mark_others(words_b, in_b)
+    marked_a = _mark_others(words_a, in_a)
+    marked_b = _mark_others(words_b, in_b)
+    return marked_a, marked_b
 
 # %% ../nbs/04_compare.ipynb #6c1d0008
 def mark_matches(
@@ -100,7 +110,8 @@ def mark_matches(
 )->list[Run]:                    # The text in runs, which joined give the text again
     "Mark each match of a regular expression; raises `re.error` if it is not one"
     if isinstance(pattern, str): pattern = re.compile(pattern, re.IGNORECASE)
-    runs, at = list[Run](), 0
+    runs = list[Run]()
+    at = 0  # where the last match ended
     for match in pattern.finditer(text):
         start, end = match.span()
         if start == end: continue  # nothing there to mark
