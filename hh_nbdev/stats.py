@@ -24,7 +24,7 @@ Array: TypeAlias = Any  # a numpy array
 
 # %% ../nbs/06_stats.ipynb #1f091465
 class Interval(NamedTuple):
-    "A figure, with a 95% interval for what it would be if there were no end of such data"
+    "A figure, with a 95% interval for what it would be with endless data of the same kind"
     value: float
     low: float      # 2.5% of the resampled figures are lower; NaN if nothing can be said
     high: float     # 2.5% are higher
@@ -40,8 +40,10 @@ class Interval(NamedTuple):
 
     def __format__(self, spec:str)->str:
         if not spec: return repr(self)
-        if math.isnan(self.low): return f'{format(self.value, spec)} [no interval]'
-        return f'{format(self.value, spec)} [{format(self.low, spec)}, {format(self.high, spec)}]'
+        value = format(self.value, spec)
+        if math.isnan(self.low): return f'{value} [no interval]'
+        low, high = format(self.low, spec), format(self.high, spec)
+        return f'{value} [{low}, {high}]'
 
 # %% ../nbs/06_stats.ipynb #01333344
 def wilson_interval(
@@ -51,24 +53,28 @@ def wilson_interval(
 )->tuple[float, float]: # Lower and upper end, within 0 and 1
     """The interval of Wilson (1927, doi:10.1080/01621459.1927.10502953) for a share.
 
-    It is formula 3 in Newcombe (1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E)."""
+    It is formula 3 in Newcombe (1998), Statistics in Medicine 17, 857-872,
+    doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E."""
     if not n: return 0., 1.
     share = k / n
     middle = share + z*z / (2*n)
-    half = z * math.sqrt(share*(1-share)/n + z*z / (4*n*n))
+    variance = share*(1-share)/n + z*z / (4*n*n)
+    half = z * math.sqrt(variance)
     scale = 1 + z*z/n
-    return max(0., (middle-half) / scale), min(1., (middle+half) / scale)
+    low, high = (middle-half) / scale, (middle+half) / scale
+    return max(0., low), min(1., high)
 
 # %% ../nbs/06_stats.ipynb #3b7896d6
 class Rate(NamedTuple):
-    "So many out of so many"
+    "A count out of a total, such as 31 of 50"
     hits: int
     n: int
 
     @property
     def rate(self)->float:
         "The share; NaN if there are no cases"
-        return self.hits / self.n if self.n else nan
+        if not self.n: return nan
+        return self.hits / self.n
 
     @property
     def interval(self)->tuple[float,float]:
@@ -77,7 +83,8 @@ class Rate(NamedTuple):
 
     def __str__(self)->str:
         low, high = self.interval
-        return f'{self.rate:.0%} ({low:.0%} to {high:.0%}), {self.hits} of {self.n}'
+        interval = f'{low:.0%} to {high:.0%}'
+        return f'{self.rate:.0%} ({interval}), {self.hits} of {self.n}'
 
 # %% ../nbs/06_stats.ipynb #d1815e08
 def _checked(
@@ -88,14 +95,17 @@ def _checked(
     "Check that the numbers that count are finite, and that each has a group"
     np = optional_import('numpy', 'measure')
     values = np.asarray(values, float)
-    keep = np.ones(len(values), bool) if keep is None else np.asarray(keep, bool)
+    if keep is None: keep = np.ones(len(values), bool)
+    keep = np.asarray(keep, bool)
+    # Is there a group and a mark for each value?
     if not len(values) == len(group) == len(keep):
-        found = f'{len(values)} values, {len(group)} groups and {len(keep)} marks of what to keep'
-        raise ValueError(f'{found}: each value needs one of each')
+        found = f'{len(values)} values, {len(group)} groups and {len(keep)} marks in keep'
+        raise ValueError(f'{found}: each value needs one group and one mark')
+    # Is each value that counts finite?
     wrong = np.flatnonzero(keep & ~np.isfinite(values))
     if len(wrong):
         first = wrong[0]
-        raise ValueError(f'values[{first}] is {values[first]}: leave it out (keep), or correct it')
+        raise ValueError(f'values[{first}] is {values[first]}: correct it, or leave it out with keep')
     return values, keep
 
 # %% ../nbs/06_stats.ipynb #b1a544dd
@@ -115,10 +125,14 @@ def _interval_without_spread(
 )->Interval:     # With a note
     "What can be said where all resamples are alike"
     if groups == 0: return Interval(nan, nan, nan, 0, 0, 'no numbers')
-    alike = 'only one group' if groups == 1 else 'all groups are alike'
-    if not is_share: return Interval(mean, nan, nan, n, groups, f'{alike}: no interval')
-    low, high = wilson_interval(mean * groups, groups)
-    return Interval(mean, low, high, n, groups, f'{alike}: Wilson, one case a group')
+    why = 'only one group' if groups == 1 else 'all groups are alike'
+    if is_share:
+        low, high = wilson_interval(mean * groups, groups)
+        note = f'{why}: Wilson, one case a group'
+    else:
+        low = high = nan
+        note = f'{why}: no interval'
+    return Interval(mean, low, high, n, groups, note)
 
 # %% ../nbs/06_stats.ipynb #d88591ed
 def bootstrap_mean(
@@ -130,20 +144,28 @@ def bootstrap_mean(
 )->Interval:             # The mean, and its 95% interval
     """The mean of the values that count, with a percentile bootstrap over groups.
 
-    The method is Efron's (1979, doi:10.1214/aos/1176344552). Whole groups are drawn, since values of one group
-    may depend on each other (Davison and Hinkley 1997, section 3.8). Where all resamples are alike, the
-    interval is Wilson's or NaN, and `note` says so. Raises `ValueError` if a value that counts is NaN or infinite."""
+    The method is Efron's (1979, doi:10.1214/aos/1176344552). Whole groups are drawn, since values of one
+    group may depend on each other (Davison and Hinkley 1997, section 3.8). Where all resamples are alike,
+    the interval is Wilson's or NaN, and `note` says so. Raises `ValueError` if a value that counts is NaN
+    or infinite."""
     np = optional_import('numpy', 'measure')
     values, keep = _checked(values, group, keep)
+    # For each group, the sum of the values that count, and how many they are
     number = _group_numbers(group)
     total = np.bincount(number, np.where(keep, values, 0))
     count = np.bincount(number, keep)
-    n, groups = int(keep.sum()), int((count > 0).sum())
+    # The figure itself
+    n = int(keep.sum())
     mean = float(total.sum() / n) if n else nan
-    group_means = total[count > 0] / count[count > 0]
+    # If all groups are alike, so are all resamples
+    counts = count > 0
+    groups = int(counts.sum())
+    group_means = total[counts] / count[counts]
     if groups < 2 or np.ptp(group_means) <= 1e-12 * abs(group_means).max():
-        is_share = bool(((values[keep] >= 0) & (values[keep] <= 1)).all())
+        kept = values[keep]
+        is_share = bool(((kept >= 0) & (kept <= 1)).all())
         return _interval_without_spread(mean, is_share, n, groups)
+    # Draw whole groups many times over, and see how far the mean moves
     means = _resampled_means(total, count, seed, resamples)
     low, high = np.nanpercentile(means, (2.5, 97.5))
     return Interval(mean, float(low), float(high), n, groups)
@@ -157,7 +179,8 @@ def _resampled_means(
 )->Array:         # NaN where a resample holds no value that counts
     "The mean of each resample"
     np = optional_import('numpy', 'measure')
-    rng, groups = np.random.RandomState(seed), len(total)
+    rng = np.random.RandomState(seed)
+    groups = len(total)
     means = np.full(resamples, nan)
     for i in range(resamples):
         drawn = rng.randint(groups, size=groups)
@@ -172,7 +195,6 @@ def win_rate(
     seed:int=0           # For the interval
 )->Interval:             # Out of the pairs that differ
     "How often the first has more, where the two differ; raises `ValueError` if a difference is NaN"
-    np = optional_import('numpy', 'measure')
     difference, _ = _checked(difference, group, None)
     return bootstrap_mean(difference > 0, group, difference != 0, seed)
 
@@ -181,34 +203,44 @@ def sign_flip_test(
     values:Array,        # Differences, one for each pair
     group:Sequence[Any], # The conversation of each pair; its pairs change their sign together
     seed:int=0,          # The same seed gives the same p-value
-    flips:int=10_000     # How often to throw the signs
+    flips:int=10_000     # How often to flip the signs at random
 )->float:                # The p-value, two-sided; at least 1 / (flips + 1)
-    """How rarely a mean as far from zero as this one comes about if the two sides were exchanged at random.
+    """How often the mean is at least this far from zero if the two sides are exchanged at random.
 
     The randomization test of Fisher (1935, The Design of Experiments, section 21), with as many random
-    exchanges as `flips` says. The real one counts as one of them (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585)."""
+    exchanges as `flips` says. The real one counts as one of them (Phipson and Smyth 2010,
+    doi:10.2202/1544-6115.1585)."""
     np = optional_import('numpy', 'measure')
     values, _ = _checked(values, group, None)
+    # The sum of each conversation; a sum of zero has no sign
     total = np.bincount(_group_numbers(group), values)
     total = total[total != 0]
-    rng, as_far = np.random.RandomState(seed), 0
+    real = abs(total.sum())
+    # How many random exchanges take the sum as far from zero as it really is?
+    rng = np.random.RandomState(seed)
+    as_far = 0
     for _ in range(flips):
         signs = rng.randint(2, size=len(total)) * 2 - 1
-        as_far += abs(signs @ total) >= abs(total.sum()) - 1e-9
+        exchanged = abs(signs @ total)
+        if exchanged >= real - 1e-9: as_far += 1  # equal, but for rounding, is as far
     return (as_far + 1) / (flips + 1)
 
 # %% ../nbs/06_stats.ipynb #17ed6440
 def holm(
     p_values:Sequence[float] # One for each question
 )->list[float]:              # In the same order
-    """Holm's corrected p-values: with 95% certainty, none of those below 5% is a false find.
+    """Holm's corrected p-values: with 95% certainty, none of those below 5% is a false positive.
 
     Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6,
     65-70."""
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    corrected, largest = [nan] * len(p_values), 0.
+    corrected = [nan] * len(p_values)
+    largest = 0.
     for rank, i in enumerate(order):
-        largest = max(largest, (len(p_values) - rank) * p_values[i])  # never below that of a smaller p-value
+        # The smallest p-value counts as often as there are questions, the next once less, and so on
+        questions_left = len(p_values) - rank
+        # None may fall below that of a smaller p-value, or rise above 1
+        largest = max(largest, questions_left * p_values[i])
         corrected[i] = min(1., largest)
     return corrected
 
@@ -216,7 +248,7 @@ def holm(
 def benjamini_hochberg(
     p_values:Sequence[float] # One for each question
 )->list[float]:              # In the same order
-    """Benjamini and Hochberg's corrected p-values: of those below 5%, about one in twenty is a false find.
+    """Benjamini and Hochberg's corrected p-values: of those below 5%, about one in twenty is a false positive.
 
     Benjamini and Hochberg (1995, doi:10.1111/j.2517-6161.1995.tb02031.x), as scipy has it."""
     stats = optional_import('scipy.stats', 'measure')
@@ -233,12 +265,17 @@ def _fit_weights(
     It minimises the sum of log(1 + exp(-x @ w)) over the pairs, plus half the sum of the squared weights, as
     `LogisticRegression(fit_intercept=False)` of scikit-learn does. Raises `ValueError` if it does not converge."""
     np = optional_import('numpy', 'measure')
-    weight = np.ones(len(x)) if weight is None else weight
+    if weight is None: weight = np.ones(len(x))
     w = np.zeros(x.shape[1])
     for _ in range(100):
-        wrong = 1 / (1 + np.exp(np.clip(x @ w, -500, 500)))  # the probability of the side that was not chosen
-        gradient = w - x.T @ (weight * wrong)
-        curvature = np.eye(len(w)) + (x.T * (weight * wrong * (1-wrong))) @ x
+        # The probability of the side that was not chosen, with the weights so far
+        odds = np.exp(np.clip(x @ w, -500, 500))
+        wrong = 1 / (1 + odds)
+        # The first and the second derivative of what is minimised
+        pull = weight * wrong
+        gradient = w - x.T @ pull
+        curvature = np.eye(len(w)) + (x.T * (pull * (1-wrong))) @ x
+        # A step to where the gradient would be zero; a tiny step is the last
         step = np.linalg.solve(curvature, gradient)
         w = w - step
         if abs(step).max(initial=0) < 1e-8: return w
@@ -249,23 +286,30 @@ def bootstrap_weights(
     x:Array,             # Differences, pairs × features
     group:Sequence[Any], # The conversation of each pair
     seed:int=0,          # For the intervals
-    resamples:int=300    # How often to fit anew
+    resamples:int=300    # How many times to fit again
 )->list[Interval]:       # The weight of each feature
     """The weights of a regression, with a percentile bootstrap over groups (Efron 1979).
 
     A feature in which no two replies differ has no interval, and its `note` says so."""
     np = optional_import('numpy', 'measure')
     number = _group_numbers(group)
-    rng, groups = np.random.RandomState(seed), int(number.max()) + 1
+    groups = int(number.max()) + 1
+    # Draw whole groups, and count each pair as often as its group was drawn
+    rng = np.random.RandomState(seed)
     drawn = []
     for _ in range(resamples):
-        times_drawn = np.bincount(rng.randint(groups, size=groups), minlength=groups)
-        drawn.append(_fit_weights(x, times_drawn[number]))
+        drawn_groups = rng.randint(groups, size=groups)
+        times_drawn = np.bincount(drawn_groups, minlength=groups)
+        weights = _fit_weights(x, times_drawn[number])
+        drawn.append(weights)
     low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
+    # The weights of all pairs, each with its interval
     intervals = []
     for value, least, most in zip(_fit_weights(x), low, high):
         interval = Interval(float(value), float(least), float(most), len(x), groups)
-        if least == most: interval = interval._replace(low=nan, high=nan, note='all resamples are alike: no interval')
+        if least == most:
+            note = 'all resamples are alike: no interval'
+            interval = interval._replace(low=nan, high=nan, note=note)
         intervals.append(interval)
     return intervals
 
@@ -280,12 +324,18 @@ def cross_val_correct(
     "Predict each pair by a regression that has seen no pair of its group"
     np = optional_import('numpy', 'measure')
     split = optional_import('sklearn.model_selection', 'measure')
+    if train is None: train = np.ones(len(x), bool)
+    may_learn = np.asarray(train, bool)
+    # Deal the groups into folds; predict each fold by what the others teach
     deal = split.GroupKFold(folds, shuffle=seed is not None, random_state=seed)
-    may_learn = np.ones(len(x), bool) if train is None else np.asarray(train, bool)
     score = np.zeros(len(x))
     for seen, unseen in deal.split(x, groups=group):
-        score[unseen] = x[unseen] @ _fit_weights(x[seen[may_learn[seen]]])
-    return np.where(abs(score) < 1e-9, .5, score > 0)
+        learn_from = seen[may_learn[seen]]
+        weights = _fit_weights(x[learn_from])
+        score[unseen] = x[unseen] @ weights
+    # A score above zero predicts the chosen reply
+    is_tie = abs(score) < 1e-9
+    return np.where(is_tie, .5, score > 0)
 
 # %% ../nbs/06_stats.ipynb #88539133
 def repeated_cross_val(
@@ -295,13 +345,14 @@ def repeated_cross_val(
     folds:int=5,          # How many parts
     repeats:int=10        # How many deals; their seeds are 0, 1, 2 …
 )->Array:                 # deals × pairs, as `cross_val_correct` gives it
-    "Predict each pair several times over, with the groups dealt into folds anew each time"
+    "Predict each pair several times over, each time with the groups dealt into other folds"
     np = optional_import('numpy', 'measure')
-    return np.array([cross_val_correct(x, group, train, folds, seed) for seed in range(repeats)])
+    deals = [cross_val_correct(x, group, train, folds, seed) for seed in range(repeats)]
+    return np.array(deals)
 
 # %% ../nbs/06_stats.ipynb #4241cfd0
 class Spread(NamedTuple):
-    "How far a figure moves when only chance of our own making changes, such as how folds are dealt"
+    "How far a figure moves with our own choices of chance, such as how the folds are dealt"
     mean: float
     least: float
     most: float
@@ -309,7 +360,9 @@ class Spread(NamedTuple):
 
     def __format__(self, spec:str)->str:
         if not spec: return repr(self)
-        return f'{format(self.mean, spec)} ({format(self.least, spec)} to {format(self.most, spec)})'
+        mean = format(self.mean, spec)
+        least, most = format(self.least, spec), format(self.most, spec)
+        return f'{mean} ({least} to {most})'
 
 # %% ../nbs/06_stats.ipynb #1928bc22
 def spread(
@@ -318,7 +371,8 @@ def spread(
     "Sum up a figure that was found several times over"
     found = [float(figure) for figure in figures]
     if not found: raise ValueError('no figures to sum up')
-    return Spread(sum(found)/len(found), min(found), max(found), len(found))
+    mean = sum(found) / len(found)
+    return Spread(mean, min(found), max(found), len(found))
 
 # %% ../nbs/06_stats.ipynb #43553128
 class Kappa(NamedTuple):
@@ -335,15 +389,20 @@ def cohens_kappa(
 )->Kappa:                      # How far they agree
     """Cohen's kappa (1960, doi:10.1177/001316446002000104).
 
-    Raises `ValueError` if there is no case, or if a case has not two answers."""
+    Raises `ValueError` if there is no case, or if one reader has more answers than the other."""
     n = len(one)
     if n != len(another):
         raise ValueError(f'{n} answers of one reader, {len(another)} of the other: each case needs both')
     if not n: raise ValueError('no case that both readers judged')
-    observed = sum(a == b for a, b in zip(one, another)) / n
+    # How often they agree
+    agreed = sum(a == b for a, b in zip(one, another))
+    observed = agreed / n
+    # How often they would by chance: for each answer, the one's share of it times the other's
     counts, other_counts = Counter(one), Counter(another)
-    expected = sum(counts[answer] * other_counts[answer] for answer in counts) / n**2
-    kappa = (observed - expected) / (1 - expected) if expected < 1 else nan
+    by_chance = sum(counts[answer] * other_counts[answer] for answer in counts)
+    expected = by_chance / n**2
+    kappa = nan
+    if expected < 1: kappa = (observed - expected) / (1 - expected)
     return Kappa(kappa, n, observed, expected)
 
 # %% ../nbs/06_stats.ipynb #a8550f88
@@ -353,7 +412,8 @@ class Plot:
         png:bytes,  # The picture
         title:str   # What it shows, where there is no picture
     ):
-        self.png, self.title = png, title
+        self.png = png
+        self.title = title
 
     def __repr__(self)->str: return f'Plot: {self.title}'
 
@@ -374,19 +434,27 @@ def forest_plot(
     rows:Rows,              # For each row of the plot, an interval for each series
     title:str,              # What the plot shows, in a sentence
     unit:str,               # What the axis counts, and out of what
-    at:float=0,             # Where nothing would be going on
+    at:float=0,             # The figure that would mean no effect: a dashed line
     style:Style | None=None # Colour and marker of each series, in the legend's order; others are black
 )->Plot:                    # The plot
     "Shares as dots with their intervals, from top to bottom; a hollow dot has no interval"
-    series = _series_of(rows, style or {})
-    most = max(len(row) for row in rows.values())
     Figure = optional_import('matplotlib.figure', 'measure').Figure
-    height = 1.7 + len(rows) * max(.5, (most + 1) * .2)
+    style = style or {}
+    series = _series_of(rows, style)
+    # As high as the fullest row needs
+    most = max(len(row) for row in rows.values())
+    row_height = max(.5, (most + 1) * .2)
+    height = 1.7 + len(rows) * row_height
     figure = Figure(figsize=(8, height), layout='constrained', facecolor='white')
     axes = figure.subplots()
+    # The line of no effect, and a line between rows
     axes.axvline(at, color='#444', lw=1, ls=(0, (4, 3)), zorder=0)
     for i in range(1, len(rows)): axes.axhline(i - .5, color='#ddd', lw=.8, zorder=0)
-    for name in series: _draw_series(axes, rows, series, name, (style or {}).get(name, ('black', 'o')))
+    # The figures
+    for name in series:
+        look = style.get(name, ('black', 'o'))
+        _draw_series(axes, rows, series, name, look)
+    # The axes
     axes.set_yticks(range(len(rows)), list(rows), fontsize=11)
     axes.set_ylim(len(rows)-.5, -.5)
     axes.margins(x=.08)
@@ -394,6 +462,7 @@ def forest_plot(
     axes.set_xlabel(f'{fill(unit, 76)}\nwhiskers: 95% intervals', fontsize=10.5)
     axes.spines[['top', 'right', 'left']].set_visible(False)
     axes.tick_params(axis='y', length=0)
+    # The title, and a legend if there is something to tell apart
     figure.suptitle(title, x=.01, ha='left', fontsize=13, fontweight='bold')
     if len(series) > 1:
         handles, labels = axes.get_legend_handles_labels()
@@ -407,7 +476,9 @@ def _series_of(
 )->list[str]:   # Names
     "The series of a plot: first those of the style, then the others"
     found = dict.fromkeys(name for row in rows.values() for name in row)
-    return [name for name in style if name in found] + [name for name in found if name not in style]
+    styled = [name for name in style if name in found]
+    others = [name for name in found if name not in style]
+    return styled + others
 
 # %% ../nbs/06_stats.ipynb #f5bd6fca
 def _draw_series(
@@ -419,22 +490,30 @@ def _draw_series(
 )->None:
     "Draw the dots and whiskers of one series, and how many cases stand behind them"
     colour, marker = look
-    gap = 1 / (max(len(row) for row in rows.values()) + 1)
-    places = [_place(i, name, row, series, gap) for i, row in enumerate(rows.values()) if name in row]
-    intervals = [row[name] for row in rows.values() if name in row]
-    sizes = {interval.n for interval in intervals}
+    most = max(len(row) for row in rows.values())
+    gap = 1 / (most + 1)
+    # If all figures have the same number of cases, the legend says it; if not, each says its own
+    sizes = {row[name].n for row in rows.values() if name in row}
     one_size = len(sizes) == 1
     label = f'{name} (n = {max(sizes):,})' if one_size else name
-    for place, interval in zip(places, intervals):
-        known = not math.isnan(interval.low)
-        whisker = [[interval.value - interval.low], [interval.high - interval.value]] if known else None
-        axes.errorbar(interval.value, place, xerr=whisker, fmt=marker, color=colour, ms=6, elinewidth=1.6,
-                      capsize=2.5, mfc=colour if known else 'white', label=label)
+    for i, row in enumerate(rows.values()):
+        if name not in row: continue
+        interval = row[name]
+        place = _place(i, name, row, series, gap)
+        # A full dot with whiskers, or a hollow one where there is no interval
+        if math.isnan(interval.low):
+            whiskers, inside, end = None, 'white', interval.value
+        else:
+            below = interval.value - interval.low
+            above = interval.high - interval.value
+            whiskers, inside, end = [[below], [above]], colour, interval.high
+        axes.errorbar(interval.value, place, xerr=whiskers, fmt=marker, color=colour, ms=6, elinewidth=1.6,
+                      capsize=2.5, mfc=inside, label=label)
         label = '_'  # one entry a series in the legend
         if not one_size:
-            end = interval.high if known else interval.value
+            box = {'fc': 'white', 'ec': 'none', 'pad': 1}
             axes.annotate(f'n = {interval.n:,}', (end, place), (5, 0), textcoords='offset points',
-                          va='center', fontsize=8.5, color='#555', bbox={'fc': 'white', 'ec': 'none', 'pad': 1})
+                          va='center', fontsize=8.5, color='#555', bbox=box)
 
 # %% ../nbs/06_stats.ipynb #cd3402da
 def _place(
@@ -446,7 +525,9 @@ def _place(
 )->float:                     # A height on the axis
     "Where a series goes in a row: the series that the row holds stand around its middle"
     here = [other for other in series if other in row]
-    return i + (here.index(name) - (len(here)-1)/2) * gap
+    middle = (len(here) - 1) / 2
+    steps = here.index(name) - middle
+    return i + steps * gap
 
 # %% ../nbs/06_stats.ipynb #1b56aebe
 def _as_percent(
@@ -454,7 +535,8 @@ def _as_percent(
     position:object  # Not used; matplotlib passes it
 )->str:              # Such as 12.5%
     "The label of a tick"
-    return f'{round(100*share, 3):g}%'
+    percent = round(100 * share, 3)
+    return f'{percent:g}%'
 
 def _as_png(
     figure:Any # matplotlib's
