@@ -27,14 +27,14 @@ __all__ = ['refuses', 'apologises', 'unsure', 'hedges', 'second_person', 'warns'
 def words(
     text:str  # A reply
 )->int:       # How many
-    "Words: runs without white space"
+    "The number of words: stretches without white space"
     return len(text.split())
 
 # %% ../nbs/07_features.ipynb #ba9f1b75
 def length(
     text:str  # A reply
 )->float:     # In doublings
-    "The logarithm to base 2 of the words and one: a reply of twice the length has about one more"
+    "The logarithm to base 2 of one plus the number of words: twice the length is about one more"
     return math.log2(1 + words(text))
 
 # %% ../nbs/07_features.ipynb #22440298
@@ -44,25 +44,33 @@ def _fold_case(
 )->str:       # Of the same length
     "The text in lower case, where ſ, ı and İ are s and i, as `re.IGNORECASE` takes them"
     if text.isascii(): return text.lower()
-    return text.replace('İ', 'i').lower().replace('ı', 'i').replace('ſ', 's')
+    text = text.replace('İ', 'i')  # lower() would make two letters of it
+    return text.lower().replace('ı', 'i').replace('ſ', 's')
 
 # %% ../nbs/07_features.ipynb #27c5fd94
 def _compiled(
     patterns:Iterable[str], # Each begins with a letter
-    unless:str              # What must not follow; '' is anything may
+    unless:str              # What must not follow; '' lets anything follow
 )->re.Pattern[str]:         # Finds any of them, as whole words
     "Several patterns as one, which skips to the letters that they begin with"
+    # The patterns by their first letter, without that letter
     rests = defaultdict[str, list[str]](list)
     for pattern in patterns:
         if not re.match(r'[a-z](?![?*+{])', pattern):
             must = 'must begin with a lower-case letter that is always there'
             raise ValueError(f'the pattern {pattern!r} {must}')
         rests[pattern[0]].append(pattern[1:])
-    # behind the first letter: whether a word began with it
-    heads = [rf'{letter}(?<!\w{letter})(?:{"|".join(following)})' for letter, following in rests.items()]
-    whole = rf'(?:{"|".join(heads)})\b'
+    # For each letter: the letter, whether a word begins with it, and what may follow it
+    branches = []
+    for letter, following in rests.items():
+        any_rest = '|'.join(following)
+        branches.append(rf'{letter}(?<!\w{letter})(?:{any_rest})')
+    any_branch = '|'.join(branches)
+    whole = rf'(?:{any_branch})\b'
     if unless: whole += f'(?!{unless})'
-    return re.compile(whole.replace("'", "['’]").replace(' ', r'\s+'))
+    # Either apostrophe will do, and so will any white space
+    whole = whole.replace("'", "['’]").replace(' ', r'\s+')
+    return re.compile(whole)
 
 # %% ../nbs/07_features.ipynb #2b7dc1b9
 class Phrases:
@@ -131,7 +139,8 @@ def agrees(
     text:str  # A reply
 )->bool:      # Does it?
     "Does the reply begin with a yes, or offer help?"
-    return _YES.match(_fold_case(text)) is not None or _offers_help(text)
+    says_yes = _YES.match(_fold_case(text)) is not None
+    return says_yes or _offers_help(text)
 
 # %% ../nbs/07_features.ipynb #a41b6df1
 hedges = Phrases(
@@ -147,7 +156,8 @@ def lists(
     text:str  # A reply
 )->bool:      # Does it?
     "Is there a list: at least two lines that begin with a bullet or a number?"
-    return len(_ITEM.findall(text)) > 1
+    items = _ITEM.findall(text)
+    return len(items) > 1
 
 # %% ../nbs/07_features.ipynb #8654f4db
 _DIGIT = re.compile(r'\d')
@@ -217,7 +227,8 @@ class Measures:
         names:Sequence[str] | None=None # Features; None is all
     )->Array:                           # Pairs × features
         "The differences in some features, chosen less rejected"
-        columns = [self.names.index(name) for name in (self.names if names is None else names)]
+        if names is None: names = self.names
+        columns = [self.names.index(name) for name in names]
         return self.chosen[:, columns] - self.rejected[:, columns]
 
     def where(self,
@@ -225,7 +236,8 @@ class Measures:
     )->Measures:    # A part
         "Some of the pairs"
         chosen, rejected = self.chosen[keep], self.rejected[keep]
-        return Measures(self.names, chosen, rejected, self.source[keep], self.group[keep])
+        source, group = self.source[keep], self.group[keep]
+        return Measures(self.names, chosen, rejected, source, group)
 
     def of(self,
         source:str  # A collection
@@ -234,11 +246,11 @@ class Measures:
         return self.where(self.source == source)
 
 # %% ../nbs/07_features.ipynb #b11f9ef2
-def _all_finite(
-    values:Iterable[Any] # What features gave
-)->bool:                 # False too for what is not a number
-    "Are all values finite numbers?"
-    try: return all(math.isfinite(value) for value in values)
+def _is_finite(
+    value:Any # What a feature gave
+)->bool:      # False too for what is not a number
+    "Is the value a finite number?"
+    try: return math.isfinite(value)
     except TypeError: return False
 
 # %% ../nbs/07_features.ipynb #68ef2cfa
@@ -251,11 +263,12 @@ def _as_numbers(
     "Check that each value is a finite number; raises `ValueError` that names the feature and the pair"
     np = optional_import('numpy', 'measure')
     for pair, row in zip(hh, values):
-        if _all_finite(row): continue
-        name, value = next((name, value) for name, value in zip(names, row) if not _all_finite([value]))
-        where = f'feature {name!r} of the {side} reply of {pair.id}'
-        raise ValueError(f'{where} is {value!r}, not a finite number')
-    return np.array(values, float).reshape(len(hh), len(names))
+        for name, value in zip(names, row):
+            if _is_finite(value): continue
+            where = f'feature {name!r} of the {side} reply of {pair.id}'
+            raise ValueError(f'{where} is {value!r}, not a finite number')
+    table = np.array(values, float)
+    return table.reshape(len(hh), len(names))  # two dimensions, even if there are no pairs
 
 # %% ../nbs/07_features.ipynb #96c44951
 def measure(
@@ -267,19 +280,22 @@ def measure(
         measures = measure(hh)
         win_rate(measures['length'], measures.group)
 
-    Raises `ValueError` where a feature gives what is not a finite number."""
+    Raises `ValueError` if a feature gives something that is not a finite number."""
     np = optional_import('numpy', 'measure')
-    features = FEATURES if features is None else features
+    if features is None: features = FEATURES
+    names, functions = tuple(features), tuple(features.values())
     chosen, rejected, group = [], [], []
     number = dict[str, int]()  # of each conversation
     for pair in progress(hh, 'measuring', len(hh)):
-        chosen.append([feature(pair.chosen) for feature in features.values()])
-        rejected.append([feature(pair.rejected) for feature in features.values()])
-        group.append(number.setdefault(pair.conversation, len(number)))
-    names = tuple(features)
+        chosen.append([feature(pair.chosen) for feature in functions])
+        rejected.append([feature(pair.rejected) for feature in functions])
+        conversation = pair.conversation
+        if conversation not in number: number[conversation] = len(number)
+        group.append(number[conversation])
     chosen_numbers = _as_numbers(chosen, names, hh, 'chosen')
     rejected_numbers = _as_numbers(rejected, names, hh, 'rejected')
-    return Measures(names, chosen_numbers, rejected_numbers, np.array(hh['source']), np.array(group, int))
+    source = np.array(hh['source'])
+    return Measures(names, chosen_numbers, rejected_numbers, source, np.array(group, int))
 
 # %% ../nbs/07_features.ipynb #96fdd3c5
 STYLE:Style = {'harmless-base': ('#b3202a', 'o'), 'helpful-base': ('#0067a5', 's'),
@@ -302,20 +318,23 @@ def oddities(
     counts = {source: Counter[str]() for source in dict.fromkeys(hh['source'])}
     seen = set[tuple[str, str, str]]()
     sources_of = defaultdict[str, Counter[str]](Counter)
+    # Pair by pair: what it shows by itself, and beside the pairs before it
     for pair in hh:
         conversation = pair.conversation
+        as_it_is = (conversation, pair.chosen, pair.rejected)
         exchanged = (conversation, pair.rejected, pair.chosen)
         here = counts[pair.source]
         here.update(pair.flags)
-        here['repeated'] += (conversation, pair.chosen, pair.rejected) in seen
-        here['reversed'] += exchanged in seen and pair.chosen != pair.rejected
-        seen.add((conversation, pair.chosen, pair.rejected))
+        here['repeated'] += as_it_is in seen
+        here['reversed'] += exchanged in seen and exchanged != as_it_is
+        seen.add(as_it_is)
         sources_of[conversation][pair.source] += 1
+    # Conversation by conversation: where it comes again
     for sources in sources_of.values():
         for source, n in sources.items():
             counts[source]['instruction again'] += n - 1
             if len(sources) > 1: counts[source]['instruction elsewhere'] += n
-    return {source: +found for source, found in counts.items()}
+    return {source: +found for source, found in counts.items()}  # + leaves out what was not found
 
 # %% ../nbs/07_features.ipynb #72e6697f
 Row: TypeAlias = 'tuple[str, str]'  # the chosen and the rejected transcript
@@ -331,17 +350,18 @@ class Continued(NamedTuple):
 def find_continuations(
     rows:Sequence[Row]  # The rows of a file
 )->list[Continued]:     # In the order of the longer rows
-    "Where one row's transcript is followed by another human message in a second row"
+    "Find where one row's transcript goes on, with another human message, in a second row"
     rows_with = defaultdict[str, list[tuple[int, str]]](list)  # for each transcript its rows and sides
     for i, (chosen, rejected) in enumerate(rows):
         rows_with[chosen].append((i, 'chosen'))
         rows_with[rejected].append((i, 'rejected'))
-    found = dict[Continued, None]()  # keeps the order; both sides of the longer row often show the same
-    for longer, transcripts in enumerate(rows):
-        for transcript in transcripts:
-            for beginning in _beginnings(transcript):
-                for shorter, side in rows_with.get(beginning, ()):
-                    if shorter != longer: found[Continued(shorter, side, longer)] = None
+    # Is the beginning of a row the whole of another? Both sides of the longer row often show the same one,
+    # so the keys of a dict, which keep their order, hold each only once
+    found = dict[Continued, None]()
+    for longer, (chosen, rejected) in enumerate(rows):
+        for beginning in _beginnings(chosen) + _beginnings(rejected):
+            for shorter, side in rows_with.get(beginning, ()):
+                if shorter != longer: found[Continued(shorter, side, longer)] = None
     return list(found)
 
 # %% ../nbs/07_features.ipynb #f045c835
@@ -349,7 +369,8 @@ def _beginnings(
     transcript:str # A conversation
 )->list[str]:      # The first is empty
     "What stands before each human message"
-    return [transcript[:message.start()] for message in re.finditer(HUMAN, transcript)]
+    starts = [message.start() for message in re.finditer(HUMAN, transcript)]
+    return [transcript[:start] for start in starts]
 
 # %% ../nbs/07_features.ipynb #ef697188
 def count_continuations(
@@ -369,21 +390,31 @@ def _conversation_of(
     row:Row # One row
 )->str:     # The same for all rows of a conversation
     "What rows of one conversation share; compare `Pair.conversation`"
-    first_message = row[0].split(ASSISTANT)[0].removeprefix(HUMAN)
-    return Pair(first_message, '', '', '', '', 0).conversation
+    chosen, _ = row
+    human_turn = chosen.split(ASSISTANT)[0]
+    first_message = human_turn.removeprefix(HUMAN)
+    pair = Pair(first_message, '', '', '', '', 0)
+    return pair.conversation
 
 # %% ../nbs/07_features.ipynb #117e306e
 def count_relatives(
     rows:Mapping[str, Sequence[Row]] # The rows of each collection, as `read_rows` gives them
 )->dict[str, Counter[str]]: # For each collection its 'rows', and those with a relative 'here' and 'elsewhere'
     "Count the rows that share their first human message with another row"
-    own = {source: Counter(_conversation_of(row) for row in its_rows) for source, its_rows in rows.items()}
+    # How many rows of each collection belong to each conversation
+    own = {}
+    for source, its_rows in rows.items():
+        own[source] = Counter(_conversation_of(row) for row in its_rows)
+    # How many collections hold each conversation
     collections_with = Counter[str]()
     for conversations in own.values(): collections_with.update(conversations.keys())
+    # The rows that are not alone
     relatives = {}
     for source, conversations in own.items():
-        here = sum(n for n in conversations.values() if n > 1)
-        elsewhere = sum(n for conversation, n in conversations.items() if collections_with[conversation] > 1)
+        here = elsewhere = 0
+        for conversation, n in conversations.items():
+            if n > 1: here += n
+            if collections_with[conversation] > 1: elsewhere += n
         relatives[source] = Counter(rows=len(rows[source]), here=here, elsewhere=elsewhere)
     return relatives
 
@@ -396,9 +427,10 @@ def replies_to_judge(
     seed:int=0               # The same seed gives the same draw
 )->list[tuple[str, str]]:    # Pair's id and 'chosen' or 'rejected'
     "Draw replies to judge a feature by"
-    finds = FEATURES[feature] if isinstance(feature, str) else feature
+    if isinstance(feature, str): feature = FEATURES[feature]
     replies = []
     for pair in progress(hh, 'drawing'):
-        if finds(pair.chosen) == found: replies.append((pair.id, 'chosen'))
-        if finds(pair.rejected) == found: replies.append((pair.id, 'rejected'))
-    return [replies[i] for i in draw(n, len(replies), seed)]
+        if feature(pair.chosen) == found: replies.append((pair.id, 'chosen'))
+        if feature(pair.rejected) == found: replies.append((pair.id, 'rejected'))
+    drawn = draw(n, len(replies), seed)
+    return [replies[i] for i in drawn]
