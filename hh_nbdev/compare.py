@@ -61,7 +61,7 @@ def _shared_runs(
 def _not_empty(
     runs:list[Run]
 )->list[Run]:
-    "Leave out the runs without a text"
+    "Leave out the runs without text"
     return [run for run in runs if run.text]
 
 def _mark_others(

@@ -306,8 +306,8 @@ ODDITIES = {
     **FLAGS,
     'repeated': 'an earlier pair has the same instruction and the same two replies, on the same sides',
     'reversed': 'an earlier pair has the same instruction and the same two replies, on the other sides',
-    'instruction again': 'an earlier pair of the same collection is of the same conversation',
-    'instruction elsewhere': 'a pair of another collection is of the same conversation',
+    'instruction again': 'an earlier pair of the same collection belongs to the same conversation',
+    'instruction elsewhere': 'a pair of another collection belongs to the same conversation',
 }
 
 # %% ../nbs/07_features.ipynb #fddeea5e
@@ -423,7 +423,7 @@ def replies_to_judge(
     hh:HH,                   # The pairs
     feature:str | Feature,   # One of `FEATURES`, or a function; true or false
     n:int,                   # How many replies
-    found:bool=True,         # Replies in which it finds something, or in which it does not?
+    found:bool=True,         # True draws replies in which it finds something, False the others
     seed:int=0               # The same seed gives the same draw
 )->list[tuple[str, str]]:    # Pair's id and 'chosen' or 'rejected'
     "Draw replies to judge a feature by"

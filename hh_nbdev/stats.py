@@ -352,7 +352,7 @@ def repeated_cross_val(
 
 # %% ../nbs/06_stats.ipynb #4241cfd0
 class Spread(NamedTuple):
-    "How far a figure moves with our own choices of chance, such as how the folds are dealt"
+    "How far a figure moves when only our own random choices change, such as how the folds are dealt"
     mean: float
     least: float
     most: float
