@@ -293,7 +293,6 @@ def test_blank_lines_and_other_writers_spaces_are_read(tmp_path):
 
 def test_a_parquet_file_that_is_none_is_named(tmp_path):
     pa = pytest.importorskip('pyarrow')
-    import pyarrow.parquet
     (tmp_path/'a.parquet').write_text('{}')
     with pytest.raises(BadFile, match=r'a\.parquet'): HH.from_parquet(tmp_path/'a.parquet')
     pa.parquet.write_table(pa.table(dict(prompt=['Hello'])), tmp_path/'b.parquet')

@@ -10,8 +10,8 @@ from hh_nbdev.files import SOURCES, BadFile
 from hh_nbdev.load import load_hh
 from hh_nbdev.review import Review
 from hh_nbdev.stats import Rate
-from hh_nbdev.verdicts import (QUESTIONS, Agreement, Verdict, agreement, kappa, open_verdicts, parse_verdict,
-                               read_verdicts, text_digest, verdict_line)
+from hh_nbdev.verdicts import (QUESTIONS, Agreement, agreement, kappa, open_verdicts, parse_verdict,
+                               text_digest, verdict_line)
 from readings import make_pairs, verdict_on, verdicts_in, write_verdicts
 
 # -- a file that is damaged
