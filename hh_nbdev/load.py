@@ -17,14 +17,15 @@ from isal import igzip_threaded
 from isal.igzip_lib import IsalError
 from .basics import Tabular, draw, shorten
 from .files import OFFICIAL, SOURCES, BadFile, DataFile, DataNotFound, Split, find_files, kind_of
-from .transcript import BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, LineParser, Texts, flags_of, line_parser, parse_row, read_line
+from .transcript import (BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, Texts, flags_of, line_parser,
+                                 parse_row, read_line)
 
 # %% auto #0
 __all__ = ['COLUMNS', 'MAX_LINE', 'Pair', 'read_lines', 'FileReport', 'Report', 'Column', 'HH', 'iter_hh', 'load_hh',
            'load_or_none', 'data_here', 'read_rows', 'parse_batch', 'iter_rows', 'tally']
 
 # %% ../nbs/03_load.ipynb #4b82cf7b
-if TYPE_CHECKING: from hh_nbdev.train import Template  # for the signatures below; train itself imports this module
+if TYPE_CHECKING: from hh_nbdev.train import Template  # for the signatures below: train imports this module
 
 # %% ../nbs/03_load.ipynb #587bede0
 class Pair(NamedTuple):
@@ -58,24 +59,26 @@ class Pair(NamedTuple):
 
     @property
     def conversation(self)->str:
-        "What pairs of one conversation share: the first human message, apart from letter case and runs of white space"
+        "What pairs of one conversation share: the first human message, apart from letter case and white space"
         return ' '.join(self.instruction.casefold().split())
 
     def to_dict(self)->dict[str, Any]:
-        "The pair as a plain dict, with one key for each of `COLUMNS`; the flags are one text, such as 'empty,identical'"
+        "The pair as a plain dict with the keys in `COLUMNS`; its flags are one text: 'empty,identical'"
         row = {name: getattr(self, name) for name in COLUMNS}
         row['flags'] = ','.join(row['flags'])
         return row
 
     def __repr__(self)->str:
-        texts = f'{shorten(self.instruction)} | chosen {shorten(self.chosen)} | rejected {shorten(self.rejected)}'
-        return f'Pair({self.id}: {texts})'
+        instruction = shorten(self.instruction)
+        chosen = shorten(self.chosen)
+        rejected = shorten(self.rejected)
+        return f'Pair({self.id}: {instruction} | chosen {chosen} | rejected {rejected})'
 
 COLUMNS = (*Pair._fields, 'kind', 'id', 'flags')
 
 # %% ../nbs/03_load.ipynb #4adbb414
-_NOT_A_DICT = ('It is a named tuple: pair.chosen is a field, pair.to_dict() a dict. For a data set call hh.to_dataset(); '
-               'to stream one, (pair.to_dict() for pair in iter_hh())')
+_NOT_A_DICT = ('It is a named tuple: pair.chosen is a field, pair.to_dict() a dict. '
+               'For a data set call hh.to_dataset(); to stream one, (pair.to_dict() for pair in iter_hh())')
 
 def _no_attribute(pair:Pair, name:str)->Any: raise AttributeError(f'a Pair has no {name!r}. {_NOT_A_DICT}')
 
@@ -83,8 +86,9 @@ def _get_item(pair:Pair, i:Any)->Any:
     if isinstance(i, str): raise TypeError(f'a Pair has no [{i!r}]. {_NOT_A_DICT}')
     return tuple.__getitem__(pair, i)
 
-# Set from outside, so that for type checkers what is not there stays an error
-for name, method in dict(__getattr__=_no_attribute, __getitem__=_get_item).items(): setattr(Pair, name, method)
+# Set from outside the class, so that a type checker still reports a field that does not exist
+_METHODS = dict(__getattr__=_no_attribute, __getitem__=_get_item)
+for name, method in _METHODS.items(): setattr(Pair, name, method)
 
 # %% ../nbs/03_load.ipynb #5ee5a7e0
 class _Unzip(RawIOBase):
@@ -98,8 +102,8 @@ class _Unzip(RawIOBase):
     def readinto(self, buffer:Any)->int:
         n:int = self.unzipped.readinto(buffer)
         if n or self.unzipped.eof: return n
-        raise RuntimeError(f'{self.unzipped.raw.name}: the thread that began to read this file has ended, or was left behind '
-                           'by a fork. Start the iteration again.')
+        raise RuntimeError(f'{self.unzipped.raw.name}: the thread that began to read this file has ended, '
+                           'or was left behind by a fork. Start the iteration again.')
 
     def close(self)->None:
         self.unzipped.close()
@@ -108,10 +112,11 @@ class _Unzip(RawIOBase):
 def _open_unzipped(path:Path, raw:BufferedReader)->BufferedReader:
     "An open file as a stream of its text; `raw` itself if it is not gzipped"
     if path.suffix.lower() != '.gz': return raw
-    return BufferedReader(_Unzip(igzip_threaded.open(raw).detach()), 1 << 16)
+    unzipped = igzip_threaded.open(raw).detach()
+    return BufferedReader(_Unzip(unzipped), 1 << 16)
 
 # %% ../nbs/03_load.ipynb #3950c0ac
-_OTHER_FILES = {  # how a file begins that is not JSON lines: what it is, and what to do
+_OTHER_FILES = {  # how a file begins that is not JSON lines; what it is, and what to do
     b'': ('is empty', 'Fetch it again'),
     b'version https://git-lfs': ('is a git-LFS pointer, not the data', 'Run `git lfs pull` in that folder'),
     b'<': ('is a web page, not the data', 'Fetch it again, and look at what the server says'),
@@ -131,9 +136,12 @@ def _what_else(
     start:bytes  # The first bytes of a file, or of what was unzipped from it
 )->str:          # '' if it may be JSON lines
     "What a file is instead of JSON lines, and what to do"
-    if start[257:262] == b'ustar' and start.lstrip()[:1] != b'{': return 'is a tar archive. Unpack it'
+    text = start.lstrip()
+    # A tar archive begins with the name of a file; its own mark comes later
+    if start[257:262] == b'ustar' and not text.startswith(b'{'): return 'is a tar archive. Unpack it'
     for begins, (what, advice) in _OTHER_FILES.items():
-        if start == begins or (begins and start.lstrip().startswith(begins)): return f'{what}. {advice}'
+        found = text.startswith(begins) if begins else not start
+        if found: return f'{what}. {advice}'
     return ''
 
 def _check_start(
@@ -141,11 +149,16 @@ def _check_start(
     start:bytes  # Its first bytes
 )->None:
     "Raise `BadFile` unless a file may be what its name says"
-    gzipped, named = start.startswith(_GZIP), path.suffix.lower() == '.gz'
-    problem = '' if gzipped else _what_else(start)
-    if not problem and gzipped and not named: problem = 'is gzipped but not named .gz. Rename it'
-    if not problem and named and not gzipped:
-        problem = f'is named .gz but not gzipped: it begins with {start[:20]!r}. Rename it if it is plain text, or fetch it again'
+    gzipped = start.startswith(_GZIP)
+    named_gz = path.suffix.lower() == '.gz'
+    problem = ''
+    if gzipped:
+        if not named_gz: problem = 'is gzipped but not named .gz. Rename it'
+    else:
+        problem = _what_else(start)
+        if named_gz and not problem:
+            problem = (f'is named .gz but not gzipped: it begins with {start[:20]!r}. '
+                       'Rename it if it is plain text, or fetch it again')
     if problem: raise BadFile(f'{path} {problem}.')
 
 def _check_unzipped(
@@ -159,6 +172,7 @@ def _check_unzipped(
 
 # %% ../nbs/03_load.ipynb #f3979565
 MAX_LINE = 4 << 20  # bytes; the longest line of the test files is 200 times shorter
+_BYTE_ORDER_MARK = b'\xef\xbb\xbf'
 
 def read_lines(
     path:Path        # A `.jsonl` or `.jsonl.gz` file
@@ -166,22 +180,30 @@ def read_lines(
     "The lines of a file, in bounded memory; raises `BadFile`"
     n = -1
     with open(path, 'rb') as raw:
+        # Look at the file before a line is read
         _check_start(path, raw.peek(512)[:512])
         before = os.fstat(raw.fileno())
         try:
             with _open_unzipped(path, raw) as text:
                 if text is not raw: _check_unzipped(path, text.peek(512)[:512])
-                for n, line in enumerate(iter(partial(text.readline, MAX_LINE), b'')):
+                # Give one line after the other; b'' is the end of the file
+                next_line = partial(text.readline, MAX_LINE)
+                for n, line in enumerate(iter(next_line, b'')):
                     if len(line) == MAX_LINE: raise _too_long(path, n)
-                    yield line if n else line.removeprefix(b'\xef\xbb\xbf')  # a byte order mark is not part of the first row
+                    yield line if n else line.removeprefix(_BYTE_ORDER_MARK)
                 after = os.fstat(raw.fileno())
         except (EOFError, OSError, IsalError) as e:  # type: ignore[misc]  # its stub calls IsalError an object
-            raise BadFile(f'{path}, after {n+1:,} lines: cannot unzip: {e}. The file is damaged; fetch it again.') from e
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise BadFile(f'{path}, after {n+1:,} lines: cannot unzip: {e}. '
+                          'The file is damaged; fetch it again.') from e
+    # See whether it is still the same file
+    same_size = before.st_size == after.st_size
+    same_time = before.st_mtime_ns == after.st_mtime_ns
+    if not (same_size and same_time):
         raise BadFile(f'{path} changed while it was read. Load it again once it is complete.')
 
 def _too_long(path:Path, n:int)->BadFile:
-    return BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. This is not an HH file.')
+    return BadFile(f'{path}, line {n} (counted from 0): longer than {MAX_LINE:,} bytes. '
+                   'This is not an HH file.')
 
 # %% ../nbs/03_load.ipynb #9b55acc2
 @dataclass
@@ -205,14 +227,19 @@ class FileReport:
 
     def check(self)->None:
         "Raise unless every row is accounted for"
+        path = self.file.path
+        # Each row was either kept or skipped
         lost = self.read - self.kept - sum(self.skipped.values())
         if lost: raise self._bug(f'{lost} of {self.read} rows unaccounted for')
+        # An official file has as many rows as are known of it
         known = OFFICIAL[self.file.source, self.file.split].rows
         if self.file.official and self.read != known: raise self._bug(f'read {self.read} rows of {known}')
-        if not self.read: raise BadFile(f'{self.file.path} holds no rows. Fetch it again.')
-        bad = [f'{self.skipped[reason]:,} {reason}' for reason in BAD_REASONS if self.skipped[reason]]
-        if sum(self.skipped[reason] for reason in BAD_REASONS) == self.read:
-            raise BadFile(f'{self.file.path}: all {self.read:,} rows are bad ({", ".join(bad)}). This is not an HH file. '
+        # There are rows, and not all of them are bad
+        if not self.read: raise BadFile(f'{path} holds no rows. Fetch it again.')
+        bad = {reason: self.skipped[reason] for reason in BAD_REASONS if self.skipped[reason]}
+        if sum(bad.values()) == self.read:
+            counts = ', '.join(f'{n:,} {reason}' for reason, n in bad.items())
+            raise BadFile(f'{path}: all {self.read:,} rows are bad ({counts}). This is not an HH file. '
                           'Load it without on_bad="skip" to see what the first row holds.')
 
     def _bug(self, what:str)->RuntimeError:
@@ -222,8 +249,8 @@ class FileReport:
 class Report(Tabular, list[FileReport]):
     """What became of every row: one `FileReport` a file, and the sums.
 
-    `load_hh` fills it. The report of a part (a slice, a sample, one side of a split) is that of the whole load,
-    with one more column that says how many of its pairs are in the part.
+    `load_hh` fills it. The report of a part (a slice, a sample, one side of a split) is that of the
+    whole load, with one more column that says how many of its pairs are in the part.
 
         hh = load_hh('sample')
         hh.report               # shown as a table
@@ -231,8 +258,8 @@ class Report(Tabular, list[FileReport]):
         hh.report.skipped       # how many rows for which reason
     """
     def __init__(self,
-        files:Iterable[FileReport]=(),   # What became of the rows of each file
-        here:Counter[str] | None=None    # Pairs of a collection by file, such as 'helpful-base/test'; None if it is not about one
+        files:Iterable[FileReport]=(), # What became of the rows of each file
+        here:Counter[str] | None=None  # If it is about some pairs: how many are from which file, by its name
     ):
         super().__init__(files)
         self.here = here
@@ -261,15 +288,21 @@ class Report(Tabular, list[FileReport]):
 
     def table(self)->list[list[str]]:
         "The report as rows of text: a heading, the files, the sums"
-        reasons = [reason for reason in (*SKIP_REASONS, *BAD_REASONS, *FLAGS) if self.skipped[reason]]
+        skipped = self.skipped
+        reasons = [reason for reason in (*SKIP_REASONS, *BAD_REASONS, *FLAGS) if skipped[reason]]
         head = ['file', 'rows', 'pairs', *reasons, 'file is']
         files = [[file.name, *_counts(file, reasons), file.status] for file in self]
-        rows = [head, *files, ['all', *_counts(self, reasons), '']]
-        return _with_pairs_here(rows, self.here) if self.here is not None and self.partial else rows
+        total = ['all', *_counts(self, reasons), '']
+        rows = [head, *files, total]
+        if self.here is None or not self.partial: return rows
+        return _with_pairs_here(rows, self.here)
 
 # %% ../nbs/03_load.ipynb #7d72b3b0
 def _counts(report:FileReport | Report, reasons:list[str])->list[str]:
-    return [f'{n:,}' for n in (report.read, report.kept, *(report.skipped[reason] for reason in reasons))]
+    skipped = report.skipped
+    counts = [report.read, report.kept]
+    counts += [skipped[reason] for reason in reasons]
+    return [f'{n:,}' for n in counts]
 
 def _with_pairs_here(
     rows:list[list[str]],  # The table of a load
@@ -277,11 +310,16 @@ def _with_pairs_here(
 )->list[list[str]]:        # The table with one more column, and a row for each file that was not read
     "How many pairs of each file are in a part"
     head, *files, total = rows
-    names = [row[0] for row in files]
-    unread = [[name, *['–'] * (len(head) - 2), 'not read here'] for name in here if name not in names]
-    if not files: total = ['all', *['–'] * (len(head) - 2), '']
-    body = [row + [f'{here[row[0]]:,}'] for row in files + unread]
-    return [head + ['pairs here'], *body, total + [f'{here.total():,}']]
+    no_counts = ['–'] * (len(head) - 2)  # all columns but the first and the last hold counts
+    # A row for each file that has pairs here but was not read
+    read = [row[0] for row in files]
+    unread = [[name, *no_counts, 'not read here'] for name in here if name not in read]
+    if not files: total = ['all', *no_counts, '']
+    # One more column
+    table = [[*head, 'pairs here']]
+    table += [[*row, f'{here[row[0]]:,}'] for row in files + unread]
+    table.append([*total, f'{here.total():,}'])
+    return table
 
 # %% ../nbs/03_load.ipynb #e383e12c
 class Column(Sequence[Any]):
@@ -291,7 +329,8 @@ class Column(Sequence[Any]):
         name:str                # One of `COLUMNS`
     ):
         if name not in COLUMNS: raise KeyError(f'no column {name!r}; there are {", ".join(COLUMNS)}')
-        self.pairs, self.name = pairs, name
+        self.pairs = pairs
+        self.name = name
 
     def __len__(self)->int: return len(self.pairs)
     def __iter__(self)->Iterator[Any]: return map(attrgetter(self.name), self.pairs)
@@ -306,7 +345,8 @@ class Column(Sequence[Any]):
 
     def __eq__(self, other:object)->bool:
         if isinstance(other, str) or not isinstance(other, Sequence): return NotImplemented
-        return len(self) == len(other) and all(a == b for a, b in zip(self, other))
+        if len(self) != len(other): return False
+        return all(mine == theirs for mine, theirs in zip(self, other))
 
     def __repr__(self)->str:
         shown = [repr(value) for value in self[:10]]
@@ -330,7 +370,8 @@ class HH(Sequence[Pair]):
         pairs:Iterable[Pair]=(),  # The pairs, in order
         report:Report | None=None # What became of every row of the load; a part gets the report of the whole
     ):
-        self.pairs, self._loaded = tuple(pairs), Report() if report is None else report
+        self.pairs = tuple(pairs)
+        self._loaded = Report() if report is None else report
 
     def __len__(self)->int: return len(self.pairs)
     def __iter__(self)->Iterator[Pair]: return iter(self.pairs)
@@ -348,26 +389,31 @@ class HH(Sequence[Pair]):
         if hasattr(i, 'tolist'): i = i.tolist()  # an array, a tensor, or one number of them
         if isinstance(i, str): return Column(self.pairs, i)
         if isinstance(i, slice): return HH(self.pairs[i], self._loaded)
-        if isinstance(i, Iterable): return HH([self.pairs[n] for n in _positions(i, len(self))], self._loaded)
+        if isinstance(i, Iterable):
+            picked = [self.pairs[n] for n in _positions(i, len(self))]
+            return HH(picked, self._loaded)
         return self.pairs[i]
 
     def __add__(self, other:HH)->HH:
         if not isinstance(other, HH): return NotImplemented
         new = [file for file in other._loaded if file not in self._loaded]
-        return HH(self.pairs + other.pairs, Report([*self._loaded, *new]))
+        report = Report([*self._loaded, *new])
+        return HH(self.pairs + other.pairs, report)
 
     def _ipython_key_completions_(self)->list[str]: return list(COLUMNS)
 
     def __repr__(self)->str:
         counts = ', '.join(f'{n:,} {source}' for source, n in self.counts.items())
-        lines = [f'{len(self):,} pairs ({counts})' if self else '0 pairs', *map(repr, self[:10])]
+        lines = [f'{len(self):,} pairs ({counts})'] if self else ['0 pairs']
+        lines += map(repr, self[:10])
         if len(self) > 10: lines.append('…')
         return '\n'.join(lines)
 
     @cached_property
     def report(self)->Report:
         "What became of every row of the load that these pairs came from"
-        return Report(self._loaded, Counter(f'{pair.source}/{pair.split}' for pair in self.pairs))
+        here = Counter(f'{pair.source}/{pair.split}' for pair in self.pairs)
+        return Report(self._loaded, here)
 
     @property
     def counts(self)->Counter[str]:
@@ -414,7 +460,8 @@ class HH(Sequence[Pair]):
     )->Pair:   # The pair of that row
         "The pair with an id; raises `KeyError` if it is not among these"
         if id not in self._places:
-            raise KeyError(f'no pair {id!r} here: that row may have been skipped, or belong to another split or part')
+            raise KeyError(f'no pair {id!r} here: that row may have been skipped, '
+                           'or belong to another split or part')
         return self.pairs[self._places[id]]
 
     def to_list(self)->list[dict[str, Any]]:
@@ -424,14 +471,16 @@ class HH(Sequence[Pair]):
     if TYPE_CHECKING:  # added by the modules `look` and `train`, which describe them: see the table below
         def _repr_html_(self)->str: ...
         def split(self, val:int | float=200, seed:int=0, test:int | float | None=None)->tuple[HH, ...]: ...
-        def to_trl(self, conversational:bool=False, template:Template | None=None, with_id:bool=True)->Any: ...
+        def to_trl(self,
+            conversational:bool=False, template:Template | None=None, with_id:bool=True)->Any: ...
         def to_arrow(self)->Any: ...
         def to_dataset(self)->Any: ...
         def to_pandas(self)->Any: ...
         def to_polars(self)->Any: ...
         def to_jsonl(self, path:str | Path, force:bool=False)->None: ...
         def to_parquet(self, path:str | Path, force:bool=False)->None: ...
-        def export(self, path:str | Path, format:str | None=None, force:bool=False, template:Template | None=None)->None: ...
+        def export(self, path:str | Path,
+            format:str | None=None, force:bool=False, template:Template | None=None)->None: ...
         @classmethod
         def from_rows(cls, rows:Iterable[Mapping[str, Any]])->HH: ...
         @classmethod
@@ -454,9 +503,12 @@ def _positions(
 )->list[int]:             # Positions
     "Positions or a mask as positions"
     items = list(which)
-    if not any(isinstance(item, bool) for item in items): return [index(item) for item in items]
-    if len(items) != n: raise IndexError(f'a mask needs one value for each of the {n:,} pairs; this has {len(items):,}')
-    if not all(isinstance(item, bool) for item in items): raise IndexError('a mask holds nothing but True and False')
+    bools = [isinstance(item, bool) for item in items]
+    if not any(bools): return [index(item) for item in items]
+    # One True or False is enough to make it a mask
+    if len(items) != n:
+        raise IndexError(f'a mask needs one value for each of the {n:,} pairs; this has {len(items):,}')
+    if not all(bools): raise IndexError('a mask holds only True and False')
     return [i for i, keep in enumerate(items) if keep]
 
 # %% ../nbs/03_load.ipynb #85e66fee
@@ -465,7 +517,7 @@ _Got = TypeVar('_Got')
 
 def _parse_rows(
     rows:Iterable[tuple[int, _Row]],  # Rows with their numbers
-    parse:Callable[[_Row, bool, bool], _Got], # What to do with a row, `trim` and `strip_role`; may raise `BadRow`
+    parse:Callable[[_Row, bool, bool], _Got], # Takes a row, `trim` and `strip_role`; may raise `BadRow`
     file:Any,                        # Where the rows are, for the error
     trim:bool,                       # Strip white space at both ends of each text?
     on_bad:str,                      # 'error', or 'skip' to give the reason instead
@@ -475,7 +527,7 @@ def _parse_rows(
     for n, row in rows:
         try: got:_Got | str = parse(row, trim, strip_role)
         except BadRow as error:
-            if isinstance(row, bytes) and row.isspace(): continue
+            if isinstance(row, bytes) and row.isspace(): continue  # a blank line
             if on_bad == 'error':
                 del rows  # or the traceback would hold on to the open file
                 raise error.at(file, n) from None
@@ -496,17 +548,24 @@ def _pairs_of(
 )->Iterator[Pair]:               # The pairs of the file, in order
     "The pairs of one file, one at a time; every row is counted"
     skipped = count.skipped
-    for n, got in _parse_rows(enumerate(read_lines(file.path)), line_parser(), file.path, trim, on_bad, strip_role):
+    outcomes = _parse_rows(
+        enumerate(read_lines(file.path)), line_parser(), file.path, trim, on_bad, strip_role)
+    for n, got in outcomes:
+        # Count the row
         count.read += 1
+        # Skip it if it is not a pair: then `got` is the reason
         if isinstance(got, str):
             skipped[got] += 1
             continue
+        # Skip it if the pair has a flag that is not wanted
         pair = Pair(*got, file.source, file.split, n)
         flag = _first_flag(pair, exclude) if exclude else ''
-        if flag: skipped[flag] += 1
-        else:
-            count.kept += 1
-            yield pair
+        if flag:
+            skipped[flag] += 1
+            continue
+        # Keep it
+        count.kept += 1
+        yield pair
     count.check()
 
 def _first_flag(pair:Pair, among:Collection[str])->str:
@@ -514,11 +573,11 @@ def _first_flag(pair:Pair, among:Collection[str])->str:
 
 # %% ../nbs/03_load.ipynb #c21f3570
 def iter_hh(
-    path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None looks where `find_files` says
+    path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None: see `find_files`
     split:Split='train',            # 'train' or 'test'
     sources:Iterable[str]=SOURCES,  # Collections to read; their order is always that of `SOURCES`
     trim:bool=True,                 # Strip white space at both ends of each text?
-    on_bad:Literal['error', 'skip']='error', # A row that is not a transcript is an error, or is counted and skipped
+    on_bad:Literal['error', 'skip']='error', # If a row is not a transcript: an error, or skip and count it
     exclude:Iterable[str]=(),       # Leave out pairs with any of these `FLAGS`, and count them
     download:bool=True,             # May the files be downloaded?
     report:Report | None=None,      # Filled as the files are read
@@ -539,18 +598,18 @@ def iter_hh(
 
 def _check_exclude(exclude:Iterable[str])->list[str]:
     "Flags as a list: an iterator would be used up by the check"
-    flags = [] if isinstance(exclude, str) else list(exclude)
-    if isinstance(exclude, str) or set(flags) - set(FLAGS):
-        raise ValueError(f'exclude is some of {tuple(FLAGS)}, as a list, not {exclude if isinstance(exclude, str) else flags!r}')
+    flags = exclude if isinstance(exclude, str) else list(exclude)
+    if isinstance(flags, str) or set(flags) - set(FLAGS):
+        raise ValueError(f'exclude is a list of some of {tuple(FLAGS)}, not {flags!r}')
     return flags
 
 # %% ../nbs/03_load.ipynb #37905da8
 def load_hh(
-    path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None looks where `find_files` says
+    path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None: see `find_files`
     split:Split='train',            # 'train' or 'test'
     sources:Iterable[str]=SOURCES,  # Collections to read; their order is always that of `SOURCES`
     trim:bool=True,                 # Strip white space at both ends of each text?
-    on_bad:Literal['error', 'skip']='error', # A row that is not a transcript is an error, or is counted and skipped
+    on_bad:Literal['error', 'skip']='error', # If a row is not a transcript: an error, or skip and count it
     exclude:Iterable[str]=(),       # Leave out pairs with any of these `FLAGS`, and count them
     download:bool=True,             # May the files be downloaded?
     strip_role:bool=False           # Remove a role word ("Human:", "Assistant:") at the start of a reply?
@@ -562,8 +621,8 @@ def load_hh(
         hh = load_hh(exclude=['empty', 'identical'], strip_role=True)
         hh.report                                  # rows read = pairs kept + rows skipped, by reason
 
-    Raises `DataNotFound` if there are no files, `BadFile` if a file is damaged or is something else, `BadRow` if a
-    row is not a transcript, and `ValueError` for an argument that makes no sense.
+    Raises `DataNotFound` if there are no files, `BadFile` if a file is damaged or is something else,
+    `BadRow` if a row is not a transcript, and `ValueError` for an argument that makes no sense.
     """
     report = Report()
     return HH(iter_hh(path, split, sources, trim, on_bad, exclude, download, report, strip_role), report)
@@ -572,7 +631,7 @@ def load_hh(
 def load_or_none(
     split:Literal['train', 'test']='test' # Which of the official files
 )->HH | None:                             # None where they are not here
-    "Load the official files for a cell that needs them, or say in one line that it is left out. Never downloads."
+    "Load the official files for a cell that needs them, or print that it is left out. Never downloads."
     try: files = find_files(split=split, download=False)
     except DataNotFound: files = []
     if files and all(file.official for file in files): return load_hh(split=split, download=False)
@@ -589,8 +648,8 @@ def _is_here(split:Split)->bool:
 def data_here()->dict[str, Any]:  # Arguments for `load_hh` and `read_rows`
     """Which data an essay is about, as arguments for `load_hh`.
 
-    That is what `HH_SPLIT` names ('train', 'test' or 'sample'), or else the test files, the training files or the sample,
-    whichever is here first. It never downloads. Where `HH_DATA` names a folder with neither, `load_hh` says so."""
+    That is what `HH_SPLIT` names ('train', 'test' or 'sample'), or else the test files, the training files
+    or the sample, whichever is here first. It never downloads. Where `HH_DATA` names a folder with neither, `load_hh` says so."""
     named = os.environ.get('HH_SPLIT')
     sample = dict(path='sample', split='train')
     if named: return sample if named == 'sample' else dict(split=named)
@@ -609,8 +668,10 @@ def read_rows(
     return {file.source: _transcripts_of(file) for file in find_files(path, split, sources, download)}
 
 def _transcripts_of(file:DataFile)->list[tuple[str, str]]:
-    found = _parse_rows(enumerate(read_lines(file.path)), _transcripts, file.path, False, 'error', False)
-    rows = [row for _, row in found if not isinstance(row, str)]  # with 'error' there are no reasons among them
+    found = _parse_rows(
+        enumerate(read_lines(file.path)), _transcripts, file.path,
+        trim=False, on_bad='error', strip_role=False)
+    rows = [row for _, row in found if not isinstance(row, str)]  # with 'error', none is a reason
     if file.official: _check_text_bytes(file, rows)
     return rows
 
@@ -625,15 +686,15 @@ def _check_text_bytes(file:DataFile, rows:list[tuple[str, str]])->None:
     known = OFFICIAL[file.source, file.split].text_bytes
     found = sum(len(text.encode()) for row in rows for text in row)
     if found != known:
-        raise RuntimeError(f'{file.path}: its texts have {found:,} bytes of UTF-8, and should have {known:,}. '
+        raise RuntimeError(f'{file.path}: its texts have {found:,} bytes of UTF-8 instead of {known:,}. '
                            'This is a bug in hh_nbdev: please report it.')
 
 # %% ../nbs/03_load.ipynb #a3573737
 def parse_batch(
     batch:Mapping[str, Sequence[str]], # Columns 'chosen' and 'rejected', with transcripts
-    indices:Sequence[int] | None=None, # The rows' numbers, as `map(parse_batch, batched=True, with_indices=True)` passes them
+    indices:Sequence[int] | None=None, # Row numbers, as `map` passes them for `with_indices=True`
     trim:bool=True,                    # Strip white space at both ends of each text?
-    on_bad:Literal['error', 'skip']='error', # A row that is not a transcript: an error, or a reason in 'skipped'
+    on_bad:Literal['error', 'skip']='error', # If a row is not a transcript: an error, or its reason
     strip_role:bool=False              # Remove a role word at the start of a reply?
 )->dict[str, list[str]]:               # Columns 'instruction', 'chosen', 'rejected', 'skipped'
     """`parse_row` for a batch, as `map` of HF datasets and `map_batches` of Ray Data call it.
@@ -646,34 +707,41 @@ def parse_batch(
     _check_on_bad(on_bad)
     for name in 'chosen', 'rejected':
         if name not in batch: raise BadRow('missing field', sorted(batch), name, 'the batch')
+    # Number the rows as the caller does
     sides = zip(batch['chosen'], batch['rejected'])
     rows = enumerate(sides) if indices is None else zip(indices, sides)
     place = 'the batch' if indices is None else 'the data set'
+    # Parse them
     outcomes = _parse_rows(rows, _parse_sides, place, trim, on_bad, strip_role)
     got = [_texts_and_reason(outcome) for _, outcome in outcomes]
-    columns = zip(*got) if got else ([], [], [], [])
-    return dict(zip(('instruction', 'chosen', 'rejected', 'skipped'), map(list, columns)))
+    # Make columns of them
+    names = 'instruction', 'chosen', 'rejected', 'skipped'
+    return {name: [row[i] for row in got] for i, name in enumerate(names)}
 
 def _parse_sides(sides:tuple[str, str], trim:bool, strip_role:bool)->Texts | str:
     return parse_row(*sides, trim=trim, strip_role=strip_role)
 
 def _texts_and_reason(
     got:Texts | str  # What a parser gives
-)->tuple[str, str, str, str]:  # Instruction, chosen, rejected, and the reason; either the texts or the reason are empty
-    return ('', '', '', got) if isinstance(got, str) else (*got, '')
+)->tuple[str, str, str, str]:  # Instruction, chosen, rejected, reason; the texts or the reason are empty
+    if isinstance(got, str): return '', '', '', got
+    return *got, ''
 
 # %% ../nbs/03_load.ipynb #6f85f256
 def iter_rows(
     file:DataFile,      # The file
     trim:bool=True,     # Strip white space at both ends of each text?
-    on_bad:Literal['error', 'skip']='error', # A row that is not a transcript: an error, or a row with its reason
+    on_bad:Literal['error', 'skip']='error', # If a row is not a transcript: an error, or its reason
     strip_role:bool=False # Remove a role word at the start of a reply?
 )->Iterator[dict[str, Any]]:  # One dict a row: the fields of a `Pair`, and 'skipped' with the reason or ''
     "Every row of one file, pair or not; raises `BadFile` or `BadRow`"
     _check_on_bad(on_bad)
-    for n, got in _parse_rows(enumerate(read_lines(file.path)), line_parser(), file.path, trim, on_bad, strip_role):
+    outcomes = _parse_rows(
+        enumerate(read_lines(file.path)), line_parser(), file.path, trim, on_bad, strip_role)
+    for n, got in outcomes:
         instruction, chosen, rejected, reason = _texts_and_reason(got)
-        yield Pair(instruction, chosen, rejected, file.source, file.split, n)._asdict() | dict(skipped=reason)
+        pair = Pair(instruction, chosen, rejected, file.source, file.split, n)
+        yield pair._asdict() | dict(skipped=reason)
 
 def tally(
     files:Iterable[DataFile],              # The files

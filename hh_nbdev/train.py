@@ -32,16 +32,18 @@ def _digest(
     conversation:str  # What its pairs share
 )->bytes:             # The same on every machine, unlike Python's `hash`
     "Where a conversation stands in the order of a seed"
-    return sha256(f'{seed} {conversation}'.encode(errors='surrogatepass')).digest()
+    text = f'{seed} {conversation}'
+    return sha256(text.encode(errors='surrogatepass')).digest()
 
 def _conversations(
     hh:HH,    # The pairs
     seed:int  # Decides the order
 )->list[list[int]]: # The positions of each conversation's pairs
-    "The conversations, in an order in which other pairs have no say"
+    "The conversations; the order of any two depends only on the seed and on their own texts"
     positions = defaultdict[str, list[int]](list)
     for i, pair in enumerate(hh): positions[pair.conversation].append(i)
-    return [positions[text] for text in sorted(positions, key=partial(_digest, seed))]
+    order = sorted(positions, key=partial(_digest, seed))
+    return [positions[text] for text in order]
 
 # %% ../nbs/08_train.ipynb #a6920b94
 def _hold_out(
@@ -49,17 +51,22 @@ def _hold_out(
     n:int,    # How many to hold out, at most
     seed:int  # Decides which
 )->tuple[HH, HH]: # The rest, and those held out; both in the order of the whole
-    "Part the pairs in two, by whole conversations, from each collection its share"
+    "Split the pairs in two: whole conversations, and a fair share of each collection"
     conversations = _conversations(hh, seed)
-    held, seen = set[int](), 0
+    held = set[int]()  # positions of the pairs that are held out
+    seen = 0           # pairs in the collections so far
     for source in sorted(set(hh['source'])):
+        # The conversations of this collection; one in several belongs to that of its first pair
         own = [places for places in conversations if hh[places[0]].source == source]
-        seen += sum(len(places) for places in own)
-        quota = n * seen // len(hh)  # of all collections so far, so that what one cannot fill passes on
+        # The share of all collections so far, so that what one cannot fill passes on to the next
+        seen += sum(map(len, own))
+        quota = n * seen // len(hh)
+        # Whole conversations, as long as they fit
         for places in own:
             if len(held) + len(places) <= quota: held.update(places)
     rest = [pair for i, pair in enumerate(hh) if i not in held]
-    return HH(rest, hh.report), HH((hh[i] for i in sorted(held)), hh.report)
+    part = [hh[i] for i in sorted(held)]
+    return HH(rest, hh.report), HH(part, hh.report)
 
 # %% ../nbs/08_train.ipynb #9569e6d0
 def _how_many(
@@ -67,7 +74,8 @@ def _how_many(
     whole:int          # Out of how many
 )->int:                # The number
     "The number of pairs that a size asks for"
-    return int(size) if isinstance(size, Integral) else round(size * whole)
+    if isinstance(size, Integral): return int(size)
+    return round(size * whole)
 
 @patch
 def split(self:HH,
@@ -75,31 +83,36 @@ def split(self:HH,
     seed:int=0,                 # The same data, sizes and seed give the same split on every machine
     test:int | float | None=None# Pairs to hold out besides, for a test at the end; None makes two parts
 )->tuple[HH, ...]:              # Training and validation, or training, validation and test
-    """Hold out whole conversations, from each collection its share.
+    """Hold out whole conversations, and a fair share of each collection.
 
-    Each part is an `HH` in the order of the whole, and no conversation is in two of them. A part never has more
-    pairs than were asked for; it may have a few less. Validation is the same with and without `test`.
+    Each part is an `HH` in the order of the whole, and no conversation is in two of them. A part never has
+    more pairs than were asked for; it may have a few fewer. Validation is the same with and without `test`.
     Raises `ValueError` if a part would be empty.
 
         train, val = hh.split(val=200)
         train, val, test = hh.split(val=.1, test=.1, seed=1)"""
     asked = {'val': val} if test is None else {'val': val, 'test': test}
     sizes = {name: _how_many(size, len(self)) for name, size in asked.items()}
-    if min(sizes.values()) < 1 or sum(sizes.values()) >= len(self):
+    # Every part needs a pair, the rest too
+    held_out = sum(sizes.values())
+    if min(sizes.values()) < 1 or held_out >= len(self):
         numbers = ' and '.join(f'{name}={asked[name]!r}' for name in asked)
-        raise ValueError(f'{numbers} would hold out {sum(sizes.values()):,} of {len(self):,} pairs; '
-                         'each part needs one pair at least')
+        raise ValueError(f'{numbers} would hold out {held_out:,} of {len(self):,} pairs; '
+                         'each part needs at least one pair')
+    # Validation first, so that it is the same with and without a test
     rest, parts = self, list[HH]()
     for name, size in sizes.items():
         rest, part = _hold_out(rest, size, seed)
-        if not part: raise ValueError(f'{name}={asked[name]!r}: no conversation here is small enough; hold out more pairs')
+        if not part:
+            raise ValueError(f'{name}={asked[name]!r}: no conversation here is small enough; '
+                             'hold out more pairs')
         parts.append(part)
     return rest, *parts
 
 # %% ../nbs/08_train.ipynb #6add11de
 @dataclass(frozen=True)
 class Template:
-    """What stands around an instruction, and around a reply; raises `ValueError` if a placeholder is missing.
+    """The text around an instruction and around a reply; raises `ValueError` if a placeholder is missing.
 
     Only the placeholder is filled in. All other braces stand for themselves, so a JSON prompt is fine.
 
@@ -119,20 +132,22 @@ def _check_template(
     text:str,        # That part of a template
     placeholder:str  # What must stand in it
 )->None:
-    "Raise `ValueError` unless the placeholder stands in a template, and nothing that only looks like one"
+    "Raise `ValueError` unless a template has its placeholder, and nothing that only looks like one"
     if not isinstance(text, str): raise TypeError(f'the {field} of a template is text, not {text!r}')
+    part = f'the {field} of this template'
     for found in PLACEHOLDER.findall(text):
         if found in ('{{', '{%'):
-            raise ValueError(f'the {field} of this template holds {found!r}, but it is neither Jinja nor are braces '
-                             f'doubled in it: write {placeholder}, and other braces as they are')
+            raise ValueError(f'{part} holds {found!r}, but a template is not Jinja, '
+                             f'and its braces are not doubled: write {placeholder}, and other braces as they are')
         if found != placeholder:
-            raise ValueError(f'the {field} of this template holds {found}, but only {placeholder} is filled in there')
+            raise ValueError(f'{part} holds {found}, but only {placeholder} is filled in there')
     if placeholder not in text:
-        raise ValueError(f'the {field} of this template has no {placeholder}: all pairs would get the same {field}')
+        raise ValueError(f'{part} has no {placeholder}: all pairs would get the same {field}')
 
 # %% ../nbs/08_train.ipynb #aac5d373
 ALPACA = Template(
-    'Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n'
+    'Below is an instruction that describes a task. '
+    'Write a response that appropriately completes the request.\n\n'
     '### Instruction:\n{instruction}\n\n### Response:\n')
 DIALOGUE = Template(f'{HUMAN} {{instruction}}{ASSISTANT}', ' {reply}')
 
@@ -155,10 +170,11 @@ def _check_text(
     "Raise `ValueError` for what is not text, so that no model trains on the word 'nan'"
     if isinstance(value, str):
         if value.isascii() or not SURROGATE.search(value): return
-        raise ValueError(f'field {field!r}: a half of a surrogate pair, which no file can hold. Decode the text again.')
+        raise ValueError(f'field {field!r}: half of a surrogate pair, which no file can hold. '
+                         'Decode the text again.')
     problem = f'field {field!r}: found {shorten(str(value))} ({type(value).__name__}) instead of text.'
     if str(value) in MISSING:
-        raise ValueError(f"{problem} An empty text is '', but CSV readers make this of it; "
+        raise ValueError(f"{problem} An empty text is '', but CSV readers turn it into this; "
                          'in pandas, read with keep_default_na=False.')
     raise ValueError(f'{problem} Turn the column into text.')
 
@@ -173,7 +189,7 @@ def _check_texts(
 # %% ../nbs/08_train.ipynb #e1d07937
 def to_text(
     pair:Pair,                 # The pair
-    template:Template=ALPACA,  # What stands around it
+    template:Template=ALPACA,  # The text around it
     eos:str=''                 # What ends a reply, such as `tokenizer.eos_token`
 )->Text:                       # `prompt + chosen` and `prompt + rejected` are the two texts
     """Put a template around a pair; raises `ValueError` if a text of the pair is not text.
@@ -184,7 +200,8 @@ def to_text(
     if not isinstance(template, Template):
         raise TypeError(f"a template is a Template, such as Template('Q: {{instruction}}'), not {template!r}")
     if not isinstance(eos, str):
-        raise TypeError(f'eos is {eos!r}: this tokenizer has no end-of-text token. Pass the token that ends a reply.')
+        raise TypeError(f'eos is {eos!r}: this tokenizer has no end-of-text token. '
+                        'Pass the token that ends a reply.')
     prompt = template.prompt.replace('{instruction}', pair.instruction)
     chosen = template.reply.replace('{reply}', pair.chosen) + eos
     rejected = template.reply.replace('{reply}', pair.rejected) + eos
@@ -215,30 +232,38 @@ def _chat_reply(
     messages:list[dict[str, str]]  # The user's message and a reply
 )->str:                # What the template writes for the reply
     "A reply as a chat template writes it; raises `ValueError` unless it is all there, and ended"
-    whole: str = tokenizer.apply_chat_template(messages, tokenize=False)
+    # What comes after the prompt
+    whole:str = tokenizer.apply_chat_template(messages, tokenize=False)
     if not whole.startswith(prompt):
         raise ValueError('this chat template writes the prompt differently once a reply follows')
     text = whole.removeprefix(prompt)
+    # The reply, all of it
     content = messages[-1]['content'].strip()  # templates may strip a message
     if content not in text: raise ValueError('this chat template leaves out the reply, or changes it')
-    ending = text[text.find(content) + len(content):]
+    # Then a special token
+    end = text.find(content) + len(content)
     special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
-    if not any(token in ending for token in special):
-        raise ValueError('this chat template writes no special token behind the reply: a model would never learn to stop')
+    if not any(token in text[end:] for token in special):
+        raise ValueError('this chat template writes no special token after the reply: '
+                         'a model would never learn to stop')
     return text
 
 def chat_text(
     pair:Pair,     # The pair
     tokenizer:Any  # With a chat template
-)->Text:           # `prompt + chosen` and `prompt + rejected` are the two texts, begun and ended as the template does
-    """Put a tokenizer's chat template around a pair; raises `ValueError` for a template that cannot be trained on.
+)->Text:           # `prompt + chosen` and `prompt + rejected` are the two texts, begun and ended
+    """Put a tokenizer's chat template around a pair.
+
+    Raises `ValueError` for a template that cannot be trained on.
 
         text = chat_text(hh[0], AutoTokenizer.from_pretrained('Qwen/Qwen2.5-0.5B-Instruct'))"""
     user, chosen, rejected = to_messages(pair).values()
     prompt = tokenizer.apply_chat_template(user, tokenize=False, add_generation_prompt=True)
     if pair.instruction.strip() not in prompt:
         raise ValueError('this chat template leaves out the instruction, or changes it')
-    return Text(prompt, _chat_reply(tokenizer, prompt, user + chosen), _chat_reply(tokenizer, prompt, user + rejected))
+    chosen_text = _chat_reply(tokenizer, prompt, user + chosen)
+    rejected_text = _chat_reply(tokenizer, prompt, user + rejected)
+    return Text(prompt, chosen_text, rejected_text)
 
 # %% ../nbs/08_train.ipynb #9b7515c9
 def _trl_rows(
@@ -247,8 +272,9 @@ def _trl_rows(
     template:Template | None=None   # For text; None is `ALPACA`
 )->Iterator[dict[str, Any]]:        # Dicts with 'prompt', 'chosen', 'rejected', 'id'
     "Pairs in the format that TRL calls preference with an explicit prompt"
+    template = template or ALPACA
     for pair in hh:
-        columns = to_messages(pair) if conversational else to_text(pair, template or ALPACA)._asdict()
+        columns = to_messages(pair) if conversational else to_text(pair, template)._asdict()
         yield {**columns, 'id': pair.id}
 
 def _trl_schema(
@@ -256,94 +282,112 @@ def _trl_schema(
 )->Any:                  # A `pyarrow.Schema`
     "The types of the columns for TRL, which are the same when there is no row"
     pa = optional_import('pyarrow', 'train')
-    message = pa.struct({'role': pa.string(), 'content': pa.string()})
-    reply = pa.list_(message) if conversational else pa.string()
-    return pa.schema({'prompt': reply, 'chosen': reply, 'rejected': reply, 'id': pa.string()})
+    text = pa.string()
+    messages = pa.list_(pa.struct({'role': text, 'content': text}))
+    column = messages if conversational else text
+    return pa.schema({'prompt': column, 'chosen': column, 'rejected': column, 'id': text})
 
 # %% ../nbs/08_train.ipynb #6b619df4
 @patch
 def to_trl(self:HH,
     conversational:bool=False,     # Messages, for a tokenizer with a chat template, instead of text?
-    template:Template | None=None, # What stands around the text; None is `ALPACA`
+    template:Template | None=None, # The text around each pair; None is `ALPACA`
     with_id:bool=True              # A column 'id' besides? `KTOTrainer` cannot take one
 )->Any:                            # A `datasets.Dataset` with 'prompt', 'chosen', 'rejected' and 'id'
     """What TRL's `DPOTrainer` and `RewardTrainer` train on.
 
-    Raises `ValueError` for a template together with `conversational=True`: there the tokenizer's chat template
-    is put around the messages. Raises `ImportError` if datasets is not installed.
+    Raises `ValueError` for a template together with `conversational=True`: there the trainer puts the
+    tokenizer's chat template around the messages. Raises `ImportError` if datasets is not installed.
 
         train, val = load_hh().split(val=200)
-        DPOTrainer(model, args=args, train_dataset=train.to_trl(), eval_dataset=val.to_trl(), processing_class=tok)"""
+        DPOTrainer(
+            model, args=args, processing_class=tokenizer,
+            train_dataset=train.to_trl(), eval_dataset=val.to_trl())"""
     if conversational and template is not None:
-        raise ValueError("conversational=True uses the tokenizer's chat template: leave out template, or conversational")
-    datasets, pa = optional_import('datasets', 'train'), optional_import('pyarrow', 'train')
+        raise ValueError("conversational=True uses the tokenizer's chat template: "
+                         'leave out template, or conversational')
+    datasets = optional_import('datasets', 'train')
+    pa = optional_import('pyarrow', 'train')
     rows = list(_trl_rows(self, conversational, template))
-    dataset = datasets.Dataset(pa.Table.from_pylist(rows, schema=_trl_schema(conversational)))
+    table = pa.Table.from_pylist(rows, schema=_trl_schema(conversational))
+    dataset = datasets.Dataset(table)
     return dataset if with_id else dataset.remove_columns('id')
 
 # %% ../nbs/08_train.ipynb #b7609834
 @patch
 def to_arrow(self:HH)->Any: # A `pyarrow.Table`
-    """The pairs as an Arrow table, with all `COLUMNS`; raises `ImportError` if pyarrow is not installed.
+    """The pairs as an Arrow table, with all `COLUMNS`; raises `ImportError` without pyarrow.
 
         duckdb.sql('...')  # reads a variable that holds such a table, by its name"""
     pa = optional_import('pyarrow', 'train')
-    schema = pa.schema({name: pa.int64() if name == 'line' else pa.string() for name in COLUMNS})
-    return pa.Table.from_pylist(self.to_list(), schema=schema)
+    types = dict.fromkeys(COLUMNS, pa.string())
+    types['line'] = pa.int64()
+    return pa.Table.from_pylist(self.to_list(), schema=pa.schema(types))
 
 @patch
 def to_dataset(self:HH)->Any: # A `datasets.Dataset`
-    "The pairs as a Hugging Face dataset, with all `COLUMNS`; raises `ImportError` if datasets is not installed"
-    return optional_import('datasets', 'train').Dataset(self.to_arrow())
+    "The pairs as a Hugging Face dataset, with all `COLUMNS`; raises `ImportError` without datasets"
+    datasets = optional_import('datasets', 'train')
+    return datasets.Dataset(self.to_arrow())
 
 @patch
 def to_pandas(self:HH)->Any: # A `pandas.DataFrame`
-    "The pairs as a pandas data frame, with all `COLUMNS`; raises `ImportError` if pandas is not installed"
+    "The pairs as a pandas data frame, with all `COLUMNS`; raises `ImportError` without pandas"
     optional_import('pandas', 'train')
     return self.to_arrow().to_pandas()
 
 @patch
 def to_polars(self:HH)->Any: # A `polars.DataFrame`
-    "The pairs as a polars data frame, with all `COLUMNS`; raises `ImportError` if polars is not installed"
-    return optional_import('polars', 'train').from_arrow(self.to_arrow())
+    "The pairs as a polars data frame, with all `COLUMNS`; raises `ImportError` without polars"
+    polars = optional_import('polars', 'train')
+    return polars.from_arrow(self.to_arrow())
 
 # %% ../nbs/08_train.ipynb #9ef8b582
 def _check_line(
-    value:object # What stands in a row's field 'line'
+    value:object # What a row holds in its field 'line'
 )->int:          # As an int
     "A line number, also of numpy or torch; raises `ValueError` for anything else"
     if not isinstance(value, bool):
-        try: line = operator.index(value)  # type: ignore[arg-type]  # what is no whole number raises
+        try: line = operator.index(value)  # type: ignore[arg-type]  # raises for what is not a whole number
         except TypeError: line = -1
         if line >= 0: return line
     raise ValueError(f"field 'line': found {value!r} instead of a whole number from 0 on")
 
 def _pair_of(
-    row:Mapping[str, Any] # With the fields of a `Pair`; 'id', 'kind' and 'skipped' must agree if they are there
+    row:Mapping[str, Any] # With the fields of a `Pair`; an 'id', 'kind' or 'skipped' must agree with them
 )->Pair:                  # The pair
     "The pair in a row; raises `ValueError` that names the field"
+    # A row that is a pair has all fields
     if not isinstance(row, Mapping):
-        raise ValueError(f'found {shorten(str(row))} ({type(row).__name__}) instead of fields with their values')
+        raise ValueError(f'found {shorten(str(row))} ({type(row).__name__}) '
+                         'instead of fields with their values')
     missing = [field for field in Pair._fields if field not in row]
-    if missing: raise ValueError(f'field {missing[0]!r} is missing; found {", ".join(map(str, row))}')
+    if missing:
+        found = ', '.join(map(str, row))
+        raise ValueError(f'field {missing[0]!r} is missing; found {found}')
     if row.get('skipped'):
-        raise ValueError(f"field 'skipped': this row is not a pair ({row['skipped']}). Keep those with skipped == ''.")
+        raise ValueError(f"field 'skipped': this row is not a pair ({row['skipped']}). "
+                         "Keep those with skipped == ''.")
+    # Each field holds what it should
     for field in TEXTS: _check_text(field, row[field])
     for field, known in ('source', SOURCES), ('split', SPLITS):
         if not isinstance(row[field], str) or row[field] not in known:
             raise ValueError(f'field {field!r}: found {row[field]!r} instead of one of {", ".join(known)}')
-    instruction, chosen, rejected, source, split = (str(row[field]) for field in (*TEXTS, 'source', 'split'))
-    pair = Pair(instruction, chosen, rejected, source, split, _check_line(row['line']))
+    line = _check_line(row['line'])
+    instruction, chosen, rejected = (str(row[field]) for field in TEXTS)
+    pair = Pair(instruction, chosen, rejected, str(row['source']), str(row['split']), line)
+    # The fields that follow from these agree with them
     for field, expected in ('id', pair.id), ('kind', pair.kind):
         found = row.get(field, expected)
         if not isinstance(found, str) or found != expected:
-            raise ValueError(f'field {field!r}: found {found!r}, but source, split and line make it {expected!r}')
+            raise ValueError(f'field {field!r}: found {found!r}, '
+                             f'but source, split and line make it {expected!r}')
     return pair
 
 # %% ../nbs/08_train.ipynb #05e14f76
 @patch(cls_method=True)
 def from_rows(cls:HH,
-    rows:Iterable[Mapping[str, Any]]  # With the fields of a `Pair`; other columns are left aside
+    rows:Iterable[Mapping[str, Any]]  # With the fields of a `Pair`; other columns are ignored
 )->HH:                                # The pairs
     """The pairs in rows, such as `to_list`, `iter_rows` or a streamed dataset gives.
 
@@ -352,7 +396,8 @@ def from_rows(cls:HH,
 
         HH.from_rows(row for row in iter_rows(file) if not row['skipped'])"""
     datasets = sys.modules.get('datasets')
-    if datasets and isinstance(rows, datasets.Dataset): return cls.from_dataset(rows)  # by columns, which is faster
+    if datasets and isinstance(rows, datasets.Dataset):
+        return cls.from_dataset(rows)  # by columns, which is faster
     pairs = list[Pair]()
     for n, row in enumerate(rows):
         try: pairs.append(_pair_of(row))
@@ -360,19 +405,23 @@ def from_rows(cls:HH,
     return HH(pairs)
 
 # %% ../nbs/08_train.ipynb #6eb7ffe6
-READ_BACK = *Pair._fields, 'kind', 'id', 'skipped'  # the columns that a way back looks at
+READ_BACK = *Pair._fields, 'kind', 'id', 'skipped'  # the columns that are looked at on the way back
 
 def _from_columns(
     names:Iterable[str],               # The names of a table's columns
     values:Callable[[str], list[Any]]  # Gives a column's values, by its name
 )->HH:                                 # The pairs
     "The pairs in a table; raises `ValueError` that names row and field"
-    names = [*names]
+    names = list(names)
     missing = [field for field in Pair._fields if field not in names]
-    if missing: raise ValueError(f'column {missing[0]!r} is missing; found {", ".join(map(str, names))}')
+    if missing:
+        found = ', '.join(map(str, names))
+        raise ValueError(f'column {missing[0]!r} is missing; found {found}')
+    # Turn the columns into rows
     used = [name for name in READ_BACK if name in names]
     columns = [values(name) for name in used]
-    return HH.from_rows(dict(zip(used, row)) for row in zip(*columns))
+    rows = (dict(zip(used, row)) for row in zip(*columns))
+    return HH.from_rows(rows)
 
 # %% ../nbs/08_train.ipynb #b03c5b1a
 @patch(cls_method=True)
@@ -386,7 +435,7 @@ def from_arrow(cls:HH,
 def from_dataset(cls:HH,
     dataset:Any # A `datasets.Dataset`
 )->HH:          # The pairs
-    "The pairs in a Hugging Face dataset; raises `ValueError` like `from_rows`, which also takes a streamed dataset"
+    "The pairs in a Hugging Face dataset; raises `ValueError` like `from_rows`, which takes streamed ones too"
     if isinstance(dataset, Mapping):
         raise ValueError(f'these are several datasets: choose one of {", ".join(map(repr, dataset))}')
     return HH.from_arrow(dataset.with_format('arrow')[:])
@@ -423,15 +472,19 @@ def _write_lines(
     file:Any                           # An open binary file
 )->None:
     "Write rows as JSON lines"
-    for row in rows: file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    for row in rows:
+        line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+        file.write(line)
 
 def _write_pairs(hh:HH, file:Any, template:Template)->None:
     "Write pairs as JSON lines"
-    _write_lines((pair.to_dict() for pair in hh), file)
+    rows = (pair.to_dict() for pair in hh)
+    _write_lines(rows, file)
 
 def _write_parquet(hh:HH, file:Any, template:Template)->None:
     "Write pairs as Parquet"
-    optional_import('pyarrow.parquet', 'train').write_table(hh.to_arrow(), file, compression='zstd')
+    parquet = optional_import('pyarrow.parquet', 'train')
+    parquet.write_table(hh.to_arrow(), file, compression='zstd')
 
 def _write_trl(hh:HH, file:Any, template:Template)->None:
     "Write texts for TRL as JSON lines"
@@ -442,11 +495,13 @@ def _write_trl_chat(hh:HH, file:Any, template:Template)->None:
     _write_lines(_trl_rows(hh, conversational=True), file)
 
 # %% ../nbs/08_train.ipynb #de562679
-FORMATS = {  # where several fit a name, the first one is meant
+FORMATS = {  # if several fit a file's name, the first one is taken
     'jsonl': Format('JSON lines with every column', JSON_LINES, _write_pairs),
     'parquet': Format('the same as Parquet', ('.parquet', '.pq'), _write_parquet),
-    'trl': Format("JSON lines with prompt, chosen and rejected as text, for TRL's trainers", JSON_LINES, _write_trl, templated=True),
-    'trl-chat': Format('the same as messages, for a tokenizer with a chat template', JSON_LINES, _write_trl_chat),
+    'trl': Format("JSON lines with prompt, chosen and rejected as text, for TRL's trainers",
+                  JSON_LINES, _write_trl, templated=True),
+    'trl-chat': Format('the same as messages, for a tokenizer with a chat template',
+                       JSON_LINES, _write_trl_chat),
 }
 
 # %% ../nbs/08_train.ipynb #4afa2ae2
@@ -454,19 +509,23 @@ STDOUT = '-'  # as a file's name: standard output
 
 def format_of(
     path:str | Path,        # The file; '-' is standard output, which gets JSON lines
-    format:str | None=None  # One of `FORMATS`, where the name alone does not say which
+    format:str | None=None  # One of `FORMATS`; None goes by the file's name
 )->str:                     # One of `FORMATS`
     "The format that a file's name asks for; raises `ValueError` for a name that fits none, or another"
     name = JSON_LINES[0] if str(path) == STDOUT else Path(path).name.lower()
+    # Without a format, the first that fits the name
     if format is None:
         for key, known in FORMATS.items():
             if name.endswith(known.suffixes): return key
         endings = dict.fromkeys(suffix for known in FORMATS.values() for suffix in known.suffixes)
-        raise ValueError(f'{path}: the name decides the format, and this fits none; end it in {", ".join(endings)}')
+        raise ValueError(f'{path}: the name decides the format, and this one fits none; '
+                         f'end it in {", ".join(endings)}')
+    # With one, the name must fit it
     if format not in FORMATS: raise ValueError(f'format is one of {", ".join(FORMATS)}, not {format!r}')
     suffixes = FORMATS[format].suffixes
     if not name.endswith(suffixes):
-        raise ValueError(f'{path}: the name does not fit the format {format!r}; end it in {" or ".join(suffixes)}')
+        raise ValueError(f'{path}: the name does not fit the format {format!r}; '
+                         f'end it in {" or ".join(suffixes)}')
     return format
 
 # %% ../nbs/08_train.ipynb #e10dda51
@@ -475,23 +534,25 @@ def export(self:HH,
     path:str | Path,              # The file; '-' is standard output
     format:str | None=None,       # One of `FORMATS`; None goes by the file's name
     force:bool=False,             # Replace a file that is there?
-    template:Template | None=None # What stands around the text in the format 'trl'; None is `ALPACA`
+    template:Template | None=None # The text around each pair in the format 'trl'; None is `ALPACA`
 )->None:
     """Write the pairs to a file, in one of `FORMATS`.
 
-    Raises `ValueError` if name and format do not fit, and `FileExistsError` rather than replace a file unasked.
+    Raises `ValueError` if name and format do not fit together, and `FileExistsError` if the file is there.
 
         hh.export('pairs.parquet')
         hh.export('train.jsonl.gz', 'trl', template=DIALOGUE)"""
     format = format_of(path, format)
     write, templated = FORMATS[format].write, FORMATS[format].templated
-    if template is not None and not templated: raise ValueError(f'the format {format!r} takes no template: leave it out')
+    if template is not None and not templated:
+        raise ValueError(f'the format {format!r} takes no template: leave it out')
     template = template or ALPACA
     if str(path) == STDOUT: return _to_stdout(lambda file: write(self, file, template))
     path = Path(path).expanduser()
     with atomic_write(path, force) as part, open(part, 'wb') as file:
         if path.suffix.lower() != '.gz': return write(self, file, template)
-        with igzip.IGzipFile('', 'wb', fileobj=file, mtime=0) as zipped:  # without a time: same pairs, same bytes
+        # Without a time in it: the same pairs make the same bytes
+        with igzip.IGzipFile('', 'wb', fileobj=file, mtime=0) as zipped:
             write(self, zipped, template)
 
 def _to_stdout(
@@ -510,7 +571,7 @@ def to_jsonl(self:HH,
     path:str | Path,  # The file: .jsonl, or .jsonl.gz
     force:bool=False  # Replace a file that is there?
 )->None:
-    "Write the pairs as JSON lines, with all `COLUMNS`; raises `ValueError` and `FileExistsError` like `export`"
+    "Write the pairs as JSON lines, with all `COLUMNS`; raises what `export` raises"
     self.export(path, 'jsonl', force)
 
 @patch
@@ -518,34 +579,35 @@ def to_parquet(self:HH,
     path:str | Path,  # The file: .parquet, or .pq
     force:bool=False  # Replace a file that is there?
 )->None:
-    "Write the pairs as Parquet, with all `COLUMNS`; raises `ValueError` and `FileExistsError` like `export`"
+    "Write the pairs as Parquet, with all `COLUMNS`; raises what `export` raises"
     self.export(path, 'parquet', force)
 
 # %% ../nbs/08_train.ipynb #3af8dcde
 def _unique_keys(
     fields:list[tuple[str, Any]] # The keys and values of a JSON object
 )->dict[str, Any]:               # As a dict
-    "A JSON object; raises `ValueError` if a key stands there twice"
+    "A JSON object; raises `ValueError` if a key appears twice"
     row = dict(fields)
     if len(row) == len(fields): return row
     keys = [key for key, _ in fields]
     twice = next(key for key in row if keys.count(key) > 1)
-    raise ValueError(f'field {twice!r} stands there twice')
+    raise ValueError(f'field {twice!r} appears twice')
 
 def _read_object(
     line:bytes # A line of a file
 )->Any:        # The value in it
-    "The JSON value in a line; raises `ValueError` for what is not JSON, or a key that stands there twice"
+    "The JSON value in a line; raises `ValueError` for what is not JSON, or a key that appears twice"
     try: row = orjson.loads(line)
     except orjson.JSONDecodeError as e: raise ValueError(f'not JSON: {e.msg}') from None
-    if orjson.dumps(row) != line.rstrip(): json.loads(line, object_pairs_hook=_unique_keys)  # not our own writing
+    # What we wrote ourselves has no key twice; other lines are read once more to see
+    if orjson.dumps(row) != line.rstrip(): json.loads(line, object_pairs_hook=_unique_keys)
     return row
 
 @patch(cls_method=True)
 def from_jsonl(cls:HH,
     path:str | Path  # A file that `to_jsonl` wrote
 )->HH:               # The pairs
-    """Read pairs back from JSON lines, plain or gzipped; a blank line is left aside.
+    """Read pairs back from JSON lines, plain or gzipped; a blank line is ignored.
 
     Raises `BadFile` that names file, line and field for what is not a pair (see `from_rows`).
 

@@ -279,7 +279,7 @@ def test_a_round_trip_through_csv_is_refused_or_right(tmp_path):
 
 @pytest.mark.parametrize('bad, said', [
     ('{}', 'is missing'), ('[]', r'\(list\)'), ('nope', 'not JSON'), ('7', r'\(int\)'), ('"text"', r'\(str\)'), ('{"a": NaN}', 'not JSON'),
-    ('{"chosen": "a", "chosen": "b"}', "'chosen' stands there twice"), ('\ufeff{}', 'not JSON')])
+    ('{"chosen": "a", "chosen": "b"}', "'chosen' appears twice"), ('\ufeff{}', 'not JSON')])
 def test_a_line_that_to_jsonl_did_not_write_is_named(tmp_path, bad, said):
     hh = load_hh('sample')
     hh.to_jsonl(tmp_path/'a.jsonl')

@@ -139,9 +139,9 @@ WRONG_TEMPLATES = [
     (['{ instruction }'], r'the prompt .* has no {instruction}'),
     (['{instruction}', ''], r'the reply .* has no {reply}'),
     (['{instruction}', ' '], r'the reply .* has no {reply}'),
-    (['{{ instruction }}'], r"the prompt .* holds '{{', but it is neither Jinja"),
-    (['{{instruction}}'], r"the prompt .* holds '{{', but it is neither Jinja"),
-    (['{% if x %}{instruction}'], r"the prompt .* holds '{%', but it is neither Jinja"),
+    (['{{ instruction }}'], r"the prompt .* holds '{{', but a template is not Jinja"),
+    (['{{instruction}}'], r"the prompt .* holds '{{', but a template is not Jinja"),
+    (['{% if x %}{instruction}'], r"the prompt .* holds '{%', but a template is not Jinja"),
     (['{{"task": "{instruction}"}}'], r"the prompt .* holds '{{', .* other braces as they are"),
     (['{question}'], r'the prompt .* holds {question}, but only {instruction}'),
     (['{instruction} {input}'], r'the prompt .* holds {input}, but only {instruction}'),
@@ -210,8 +210,8 @@ WRONG_CHATS = {
     'drops the role of an assistant': (CHAT.replace('{% for m in messages %}', "{% for m in messages if m.role != 'assistant' %}")
                                        .replace('{% if add_generation_prompt %}<assistant>{% endif %}', ''), 'leaves out the reply'),
     'drops the instruction': (CHAT.replace('{% for m in messages %}', "{% for m in messages if m.role != 'user' %}"), 'leaves out the instruction'),
-    'has no end token': (CHAT.replace('<end>', ''), 'no special token behind the reply'),
-    'ends in a word': (CHAT.replace('<end>', ' END '), 'no special token behind the reply'),
+    'has no end token': (CHAT.replace('<end>', ''), 'no special token after the reply'),
+    'ends in a word': (CHAT.replace('<end>', ' END '), 'no special token after the reply'),
 }
 
 @pytest.mark.parametrize('template, said', WRONG_CHATS.values(), ids=WRONG_CHATS)
