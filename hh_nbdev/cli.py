@@ -81,7 +81,8 @@ def sources_of(
     if kind not in (None, *_KINDS): raise ValueError(f'--kind is {" or ".join(_KINDS)}, not {kind}')
     if source not in (None, *SOURCES):
         raise ValueError(f'--source is one of {", ".join(SOURCES)}, not {source}')
-    wanted = [name for name in SOURCES if source in (None, name) and kind in (None, kind_of(name))]
+    wanted = [source] if source else list(SOURCES)
+    if kind: wanted = [name for name in wanted if kind_of(name) == kind]
     if not wanted: raise ValueError(f'{source} is not {kind}')
     return wanted
 
@@ -95,12 +96,13 @@ def _flags_in(exclude:str | None)->list[str]:
     return flags
 
 # %% ../nbs/11_cli.ipynb #f8813d77
-WARNING = 'Content warning: these pairs can be offensive or upsetting. They are shown as they are in the data.'
+WARNING = ('Content warning: these pairs can be offensive or upsetting. '
+           'They are shown as they are in the data.')
 NOT_HH = ('THIS IS NOT HH: no data was found, so here is the small sample that ships with hh_nbdev, '
           'written by us to look like it.')
 
 def _warn()->None:
-    "Say that what follows may upset"
+    "Print the content warning"
     _say(WARNING)
     print()
 
@@ -110,8 +112,8 @@ def load_or_sample(
     sources:list[str],   # Collections
     exclude:list[str],   # Flags of pairs to leave out
     sample:bool=True     # May it be the sample?
-)->tuple[HH,bool]:       # Pairs, and whether they are the shipped sample in place of data and network
-    "Load HH for a command, with a word of warning or of excuse"
+)->tuple[HH, bool]:      # Pairs, and whether they are the shipped sample because nothing else was found
+    "Load HH for a command, and warn of what it holds, or say that it is not HH"
     try: hh = load_hh(path, cast(Split, split), sources, exclude=exclude)
     except DataNotFound as e:
         if not sample or e.named: raise
@@ -125,12 +127,14 @@ def load_or_sample(
 def print_report(
     report:Report # What became of every row
 )->None:
-    "Print a report: as a table where there is room for it"
+    "Print a report: as a table, or as sentences where there is no room for one"
     head, *rows = report.table()
     sentences = []
     for name, *counts, status in rows:
-        told = ', '.join(f'{count} {what}' for what, count in zip(head[1:-1], counts))
-        sentences.append(f'{name}: {told}' + (f' ({status})' if status else ''))
+        told = [f'{count} {what}' for what, count in zip(head[1:-1], counts)]
+        sentence = f'{name}: {", ".join(told)}'
+        if status: sentence += f' ({status})'
+        sentences.append(sentence)
     print_table(report, sentences, make_console())
     print()
 
@@ -142,35 +146,45 @@ def _show_id(
     id:str,           # Such as 'helpful-base/test:0'
     path:str | None   # The folder with the files
 )->None:
-    "Show a row in full: as a pair, or with the reason why it is none"
+    "Show a row in full: as a pair, or with the reason why it is not one"
     try: return show(hh.find(id), full=True, to=make_console())
     except KeyError: pass
+    # It is not among the pairs, so look the row up in its file
     match = ID.fullmatch(id)
     if not match: return
     source, split, line = match[1], cast(Split, match[2]), int(match[3])
-    file = find_files(path, split, [source])[0]
-    row = next((row for n, row in enumerate(read_lines(file.path)) if n == line), b'')
+    [file] = find_files(path, split, [source])
+    lines = enumerate(read_lines(file.path))
+    row = next((row for n, row in lines if n == line), b'')
     if not row.strip(): raise ValueError(f'{file.path} has no row at line {line} (counted from 0)')
     _show_row(id, row)
 
 # %% ../nbs/11_cli.ipynb #7c0ac0e3
 def _turns(transcript:str)->list[str]:
     "A transcript, cut where a turn begins"
-    return re.split(f'(?={HUMAN}|{ASSISTANT})', transcript)
+    turn_begins = f'(?={HUMAN}|{ASSISTANT})'
+    return re.split(turn_begins, transcript)
 
 def _show_row(
     id:str,    # The row's id
     row:bytes  # The row as it stands in its file
 )->None:
-    "Show what a row that is no pair holds, and why it is none"
+    "Show what a row that is not a pair holds, and why it is not one"
     reason = parse_line(row)
-    chosen, rejected = map(_turns, read_line(row))
-    shared = 0
-    while shared < min(len(chosen), len(rejected)) and chosen[shared] == rejected[shared]: shared += 1
     if isinstance(reason, str): why = f'not a pair: {reason} ({SKIP_REASONS[reason]})'
     else: why = 'left out by --exclude'
-    sides = dict(chosen=''.join(chosen[shared:]).strip(), rejected=''.join(rejected[shared:]).strip())
-    card = make_card(''.join(chosen[:shared]).strip(), sides, id, [why])
+    # Count the turns that both sides begin with
+    chosen, rejected = map(_turns, read_line(row))
+    shared = 0
+    for one, other in zip(chosen, rejected):
+        if one != other: break
+        shared += 1
+    # Those on top, the rest side by side
+    top = ''.join(chosen[:shared]).strip()
+    sides = dict(
+        chosen=''.join(chosen[shared:]).strip(),
+        rejected=''.join(rejected[shared:]).strip())
+    card = make_card(top, sides, id, [why])
     console = make_console()
     console.print(card_rich(card, console, fold=None))
 
@@ -193,13 +207,16 @@ def hh_look(
 )->None:
     "Show the report on the data, then pairs side by side"
     with in_one_line('hh-look'):
+        # Check what was asked for before anything is loaded
         if folder: raise ValueError(f'give the folder as --path {folder[0]}')
         if Id:
             match = ID.fullmatch(Id)
             if not match: raise ValueError(f'--id is like helpful-base/test:0, not {Id}')
             source, split = match[1], match[2]
         pattern = _compiled(Grep) if Grep else None
-        sources, exclude = sources_of(Kind, source), _flags_in(eXclude)
+        sources = sources_of(Kind, source)
+        exclude = _flags_in(eXclude)
+        # The report, then what was asked for
         hh, is_sample = load_or_sample(path, split, sources, exclude, sample=not Id)
         print_report(hh.report)
         if Id: return _show_id(hh, Id, path)
@@ -230,7 +247,7 @@ QuestionOption = Annotated[str | None, f'Ask this of each pair: {"; ".join(QUEST
 
 @call_parse
 def hh_review(
-    file:Path,                 # For the verdicts, such as verdicts.jsonl; if it is there, the reading goes on
+    file:Path,                 # For the verdicts, such as verdicts.jsonl; if it is there, the review goes on
     N:int=50,                  # Pairs of each kind
     Kind:KindOption=None,
     Seed:int=0,                # Decides which pairs, their order, and which reply is A
@@ -244,14 +261,16 @@ def hh_review(
 )->None:
     "Read pairs blind, and keep the verdicts"
     with in_one_line('hh-review'):
-        hh = load_hh(path, cast(Split, split), sources_of(Kind, source), exclude=_flags_in(eXclude))
+        sources = sources_of(Kind, source)
+        hh = load_hh(path, cast(Split, split), sources, exclude=_flags_in(eXclude))
         if path != 'sample': _warn()
-        review_terminal(Review(examples(hh, N, Seed), file, Seed, Reader, Question))
+        review = Review(examples(hh, N, Seed), file, Seed, Reader, Question)
+        review_terminal(review)
 
 # %% ../nbs/11_cli.ipynb #7c0ac0f1
 def _template(
     name:str # As given to `--template`
-)->Template: # What stands around the texts
+)->Template: # The text around each pair
     "A template by its name, or with the prompt in a file; raises `ValueError` or `OSError`"
     if name in _TEMPLATES: return _TEMPLATES[name]
     if not Path(name).is_file():
@@ -261,7 +280,7 @@ def _template(
 
 # %% ../nbs/11_cli.ipynb #f8df5b90
 FormatOption = Annotated[str | None, f"{', '.join(FORMATS)}; by default, the file's name decides"]
-TemplateOption = Annotated[str | None, f'What stands around the texts in the format trl: {", ".join(_TEMPLATES)},'
+TemplateOption = Annotated[str | None, f'The text around each pair in the format trl: {", ".join(_TEMPLATES)},'
                                        ' or a file with a prompt that holds {instruction}']
 
 @call_parse
@@ -279,10 +298,13 @@ def hh_export(
 )->None:
     "Write the pairs to a file, for training"
     with in_one_line('hh-export'):
+        # Check name, format and template before anything is loaded
         format = format_of(file, Format)
         around = _template(template) if template else None
-        hh:Any = load_hh(path, cast(Split, split), sources_of(Kind, source), exclude=_flags_in(eXclude))
+        sources = sources_of(Kind, source)
+        hh:Any = load_hh(path, cast(Split, split), sources, exclude=_flags_in(eXclude))
         hh.export(file, format, force, around)
+        # The report goes where the pairs do not
         if file == STDOUT: to, where = sys.stderr, 'standard output'
         else: to, where = sys.stdout, file
         print(f'{hh.report}\n\n{len(hh):,} pairs written to {where}', file=to)
@@ -293,12 +315,15 @@ COMMANDS = dict(look=hh_look, review=hh_review, export=hh_export)
 def main()->None:
     "What `python -m hh_nbdev` does: one of `COMMANDS`, with its options"
     name, *args = sys.argv[1:] or ['']
-    command = COMMANDS.get(name.removeprefix('hh-'))
+    short = name.removeprefix('hh-')
+    command = COMMANDS.get(short)
     if command is None:
-        print('Give a command: python -m hh_nbdev COMMAND [OPTIONS]; COMMAND --help tells its options.')
+        print('Give a command: python -m hh_nbdev COMMAND [OPTIONS]; COMMAND --help lists its options.')
         for known, function in COMMANDS.items(): print(f'  {known:<8}{function.__doc__}')
-        sys.exit(0 if name in ('', '-h', '--help') else 2)
+        asked = name in ('', '-h', '--help')
+        sys.exit(0 if asked else 2)
+    # What `call_parse` does with the arguments of a script
     function = command.__wrapped__
-    sys.argv = [f'hh-{name.removeprefix("hh-")}', *args]
+    sys.argv = [f'hh-{short}', *args]
     positional, options, _ = parse_cli(function)
     function(*positional, **options)

@@ -649,7 +649,8 @@ def data_here()->dict[str, Any]:  # Arguments for `load_hh` and `read_rows`
     """Which data an essay is about, as arguments for `load_hh`.
 
     That is what `HH_SPLIT` names ('train', 'test' or 'sample'), or else the test files, the training files
-    or the sample, whichever is here first. It never downloads. Where `HH_DATA` names a folder with neither, `load_hh` says so."""
+    or the sample, whichever is here first. It never downloads. Where `HH_DATA` names a folder with neither,
+    `load_hh` says so."""
     named = os.environ.get('HH_SPLIT')
     sample = dict(path='sample', split='train')
     if named: return sample if named == 'sample' else dict(split=named)

@@ -49,10 +49,12 @@ def _verdicts_so_far(
     question:str | None     # What is asked, as in `Review`
 )->dict[str, Verdict]:      # The verdict that counts on each of these pairs, in the order they were given
     "Take up a verdict file, or begin one"
+    # The last verdict on each pair counts
     last = dict[str, Verdict]()
     for verdict in open_verdicts(file):
         last.pop(verdict.id, None)  # so that the latest answers come last
         last[verdict.id] = verdict
+    # Those on the pairs at hand are on the same texts and the same question
     known = {id: verdict for id, verdict in last.items() if id in pairs}
     check_texts(file, known.values(), {id: text_digest(pairs[id]) for id in known})
     for id, verdict in known.items():
@@ -60,15 +62,16 @@ def _verdicts_so_far(
         if verdict.question != asked:
             raise ValueError(f'{file} asks {verdict.question!r} about {id}, and this review asks {asked!r}. '
                              'Give each question a file of its own.')
+    # Others are taken up with a warning
     others = {verdict.reader for verdict in last.values()} - {reader}
     if others:
         names = ', '.join(map(repr, sorted(others)))
-        warnings.warn(f"{file} holds verdicts of {names}. They count as this reader's: give each reader a file.",
-                      stacklevel=3)
+        warnings.warn(f"{file} holds verdicts of {names}. They count as this reader's: "
+                      'give each reader a file of its own.', stacklevel=3)
     strange = len(last) - len(known)
     if strange:
-        warnings.warn(f'{file} holds verdicts on {strange} pairs that are not among these: another seed or split, '
-                      'perhaps. They do not count here.', stacklevel=3)
+        warnings.warn(f'{file} holds verdicts on {strange} pairs that are not among these: '
+                      'another seed or split, perhaps. They do not count here.', stacklevel=3)
     return known
 
 # %% ../nbs/10_review.ipynb #7c0c99a0
@@ -92,12 +95,17 @@ class Review:
     ):
         if question not in (None, *QUESTIONS):
             raise ValueError(f'question is one of {tuple(QUESTIONS)}, not {question!r}')
-        self.file, self.seed, self.reader, self.question = Path(file), seed, reader, question
+        self.file = Path(file)
+        self.seed = seed
+        self.reader = reader
+        self.question = question
         self.total = len(pairs)
         self._pairs = {pair.id: pair for pair in pairs}
-        if len(self._pairs) < self.total: raise ValueError('a pair stands there twice: give each once')
+        if len(self._pairs) < self.total: raise ValueError('a pair appears twice: give each once')
+        # What was answered already
         self._verdicts = _verdicts_so_far(self.file, self._pairs, reader, question)
         self._size = self.file.stat().st_size
+        # What to do, in the order of the seed, and what can be taken back
         order = [pairs[i] for i in draw(self.total, self.total, seed)]
         self._todo = [pair for pair in order if pair.id not in self._verdicts]
         self._past = [self._pairs[id] for id in self._verdicts]
@@ -156,11 +164,13 @@ class Review:
             raise ValueError(f'the answer is one of {tuple(ANSWERS.values())}, not {answer!r}')
         if not self._todo: raise ValueError('all pairs are answered')
         if remark is not None: self.remark = remark
+        # The verdict
         pair = self._todo[0]
         question = self.question or ASKED[pair.kind]
         now = datetime.now(timezone.utc).isoformat(timespec='seconds')
         at_a = side_at_a(pair.id, self.seed)
         verdict = Verdict(pair.id, text_digest(pair), question, at_a, answer, self.remark, self.reader, now)
+        # On the disk first
         try: self._size = append_line(self.file, verdict_line(verdict), self._size)
         except OSError as e:
             raise OSError(e.errno, f'cannot write {self.file}: {e.strerror}. '
@@ -170,7 +180,7 @@ class Review:
 
     def back(self)->None:
         "Take up the pair answered last once more; its new answer will count"
-        if not self._past: raise ValueError('there is no answer that could be taken back')
+        if not self._past: raise ValueError('there is no answer to take back')
         self._todo.insert(0, self._past.pop())
 
     def result(self)->Agreement:
@@ -178,7 +188,7 @@ class Review:
         if self._todo:
             raise ValueError(f'{self.left} pairs are not answered yet: until then the labels stay hidden')
         verdicts = last_verdicts(self.file)
-        self._past.clear()  # who has seen the result is no longer blind
+        self._past.clear()  # a reader who has seen the result is no longer blind
         return Agreement((pair, verdicts[id]) for id, pair in self._pairs.items())
 
     def __repr__(self)->str: return f'Review({self.done} of {self.total} done, in {self.file})'
@@ -203,7 +213,8 @@ def _blind_card(
 )->Card:
     "The card of a pair that hides which reply is which"
     title = f'{review.done + 1} of {review.total}: {pair.kind}'
-    return make_card(pair.instruction, {'A': pair.A, 'B': pair.B}, title, [pair.question])
+    replies = {'A': pair.A, 'B': pair.B}
+    return make_card(pair.instruction, replies, title, [pair.question])
 
 # %% ../nbs/10_review.ipynb #10f0a913
 class _Screen:
@@ -246,10 +257,12 @@ class _Screen:
         "A page of the unfolded pair, and its foot"
         card = _blind_card(self.review, pair)
         lines = _as_lines(self.to, card_rich(card, self.to, fold=None))
+        # As much on a page as fits with the foot below it
         room = self.room(self.foot(f'Page 10 of 10. {pair.question}'))
         pages = [lines[start:start + room] for start in range(0, len(lines), room)]
         if self.page > len(pages): self.page = 1  # after the last comes the first
-        return pages[self.page - 1] + self.foot(f'Page {self.page} of {len(pages)}. {pair.question}')
+        page = pages[self.page - 1]
+        return page + self.foot(f'Page {self.page} of {len(pages)}. {pair.question}')
 
     def lines(self, pair:Blind)->list[str]:
         "What to print for a pair; nothing if it does not fit"
@@ -328,7 +341,7 @@ def _ask(screen:_Screen)->None:
         try: review.back()
         except ValueError as e: screen.said = str(e)
         screen.page = 0
-    elif key: screen.said = f'{key!r} is none of the keys'
+    elif key: screen.said = f'{key!r} is not one of the keys'
 
 # %% ../nbs/10_review.ipynb #10f0a916
 def print_table(
@@ -405,14 +418,19 @@ class _Widget:
 
     def show(self, note:str='')->None:
         "Show the current pair, or the result"
-        review, pair = self.review, self.review.current
-        self.shown, self.key.value, self.remark.value = pair, '', review.remark
+        review = self.review
+        pair = review.current
+        self.shown = pair
+        self.key.value = ''
+        self.remark.value = review.remark
+        # The pair, or the result
         if pair:
             self.page.value = card_html(_blind_card(review, pair), fold=None)
         else:
             told = review.result()
             lines = [repr(told), '', *_disagreements(told)]
             self.page.value = '<pre>' + escape_html('\n'.join(lines)) + '</pre>'
+        # What was done
         if review.earlier: note += f' Your answer was: {review.earlier}.'
         done = f'{review.done} of {review.total} answered, in {review.file}. {note}'
         self.said.value = f'<p role="status">{escape_html(done)}</p>'
@@ -436,7 +454,8 @@ class _Widget:
 
     def click(self, letter:str)->None:
         "A button was clicked; the second half of a double click does nothing"
-        (before, then), now = self.clicked, monotonic()
+        before, then = self.clicked
+        now = monotonic()
         self.clicked = letter, now
         if before != letter or now - then > .5: self.press(letter)
 
@@ -487,9 +506,11 @@ def _look_cells(
             ('code', f'{load}\nhh.report'),
             ('code', f'drawn = examples(hh, n={n}, seed={seed})')]
     cells = [('markdown', _LOOK_INTRO), *code]
+    # Each pair, with room for a comment
     for i, pair in enumerate(pairs):
         heading = f'## {pair.kind} pair, `{pair.id}`'
         cells += [('markdown', heading), ('code', f'drawn[{i}]'), ('markdown', _LOOK_COMMENT)]
+    # Then a blind review of others
     cells += [('markdown', '## In short\n\n…'),
               ('markdown', _LOOK_BLIND),
               ('code', 'others = hh.filter(lambda pair: pair not in drawn and pair.chosen != pair.rejected)\n'
@@ -515,11 +536,13 @@ def _notebook_json(
     "A notebook that has not been run"
     written = list[dict[str, Any]]()
     for number, (kind, text) in enumerate(cells):
-        cell = dict[str, Any](cell_type=kind, id=f'cell-{number}', metadata={}, source=text.splitlines(keepends=True))
+        lines = text.splitlines(keepends=True)
+        cell = dict[str, Any](cell_type=kind, id=f'cell-{number}', metadata={}, source=lines)
         if kind == 'code': cell.update(execution_count=None, outputs=[])
         written.append(cell)
     kernel = dict(display_name='Python 3', language='python', name='python3')
-    notebook = dict(cells=written, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
+    metadata = dict(kernelspec=kernel)
+    notebook = dict(cells=written, metadata=metadata, nbformat=4, nbformat_minor=5)
     return json.dumps(notebook, indent=1) + '\n'
 
 # %% ../nbs/10_review.ipynb #10f0a933
@@ -539,12 +562,14 @@ def write_look(
         >>> write_look('my/look.ipynb')
         >>> write_look('my/look.ipynb', '/path/to/hh', split='test', seed=1)
     """
-    file, sources = Path(file).expanduser(), list(sources)
+    file = Path(file).expanduser()
+    sources = list(sources)
     if file.suffix != '.ipynb': raise ValueError(f'{file}: a notebook ends in .ipynb')
     if file.exists():
         raise FileExistsError(f'{file} exists, and may hold your comments. Choose another name.')
     hh = load_hh(path, split, sources, exclude=exclude)
     load = f'hh = {_load_code(path, split, sources, list(exclude))}'
-    cells = _look_cells(examples(hh, n, seed), load, n, seed, f'{file.stem}_verdicts.jsonl')
+    drawn = examples(hh, n, seed)
+    cells = _look_cells(drawn, load, n, seed, f'{file.stem}_verdicts.jsonl')
     file.parent.mkdir(exist_ok=True)
     with atomic_write(file) as part: part.write_text(_notebook_json(cells), encoding='utf-8')

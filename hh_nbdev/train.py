@@ -138,7 +138,8 @@ def _check_template(
     for found in PLACEHOLDER.findall(text):
         if found in ('{{', '{%'):
             raise ValueError(f'{part} holds {found!r}, but a template is not Jinja, '
-                             f'and its braces are not doubled: write {placeholder}, and other braces as they are')
+                             'and its braces are not doubled: '
+                             f'write {placeholder}, and other braces as they are')
         if found != placeholder:
             raise ValueError(f'{part} holds {found}, but only {placeholder} is filled in there')
     if placeholder not in text:
