@@ -401,8 +401,9 @@ def from_rows(cls:HH,
         return cls.from_dataset(rows)  # by columns, which is faster
     pairs = list[Pair]()
     for n, row in enumerate(rows):
-        try: pairs.append(_pair_of(row))
+        try: pair = _pair_of(row)
         except ValueError as e: raise ValueError(f'row {n} (counted from 0), {e}') from None
+        pairs.append(pair)
     return HH(pairs)
 
 # %% ../nbs/08_train.ipynb #6eb7ffe6
