@@ -109,9 +109,9 @@ def _has_file(folder:Path, source:str, split:str)->bool:
 class DataNotFound(FileNotFoundError):
     """The files are not where we looked. The message says where that was and what to do.
 
-    `named` is True if somebody said where the data is: a path was given, `HH_DATA` is set, or the folder of
-    the course cluster is there. Then no other data should take its place. It is False if no place was named,
-    and neither the Hugging Face cache nor the Hub had the files.
+    `named` is True if somebody said where the data is, as with a path or `HH_DATA`, or if any other of the
+    `PLACES` is there, such as the folder of the course cluster. Then no other data should take its place. It
+    is False if no place was there, and neither the Hugging Face cache nor the Hub had the files.
 
         try: hh = load_hh()
         except DataNotFound as e:
@@ -334,7 +334,7 @@ class Place(NamedTuple):
     final: bool = False   # did somebody name it? Then it is an error if the file is not there
     is_hub: bool = False  # then only the official file will do, and any other is removed
 
-PLACES = (
+PLACES = (  # in the order in which they are tried; those of the Hub come last
     Place('sample', "the sample that ships with the package, if `path` is 'sample'", _sample_folder, final=True),
     Place('path', 'the folder given as `path` (in commands `--path`)', _given_folder, final=True),
     Place('HH_DATA', 'the folder that the environment variable `HH_DATA` names', _env_folder, final=True),

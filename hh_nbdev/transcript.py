@@ -196,6 +196,7 @@ def _parse_quickly(
     has_two_fields = len(row) == 2 and not isinstance(row, dict)
     is_transcript = isinstance(rejected, str) and rejected.startswith(HUMAN)
     if not (has_two_fields and is_transcript): return parse_line(line, trim, strip_role)
+    # The first of `SKIP_REASONS`: a reason before it would have to be looked for here too
     if rejected.find(HUMAN, 1) > 0: return 'multi-turn'
     return parse_row(row['chosen'], rejected, trim, strip_role)
 

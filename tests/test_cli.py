@@ -315,7 +315,7 @@ def test_export_to_standard_output_is_rows_and_nothing_else(tmp_path):
     assert json.loads(piped.stdout)['id'] == SAMPLE[0].id and 'Traceback' not in piped.stderr
 
 def test_the_name_decides_the_format(tmp_path):
-    for name in 'hh.csv', 'hh.jsonl.zst', 'hh':
+    for name in 'hh.xyz', 'hh.jsonl.zst', 'hh':
         assert_one_line(export(tmp_path, name), f'hh-export: {name}')
         assert not (tmp_path/name).exists()
     assert export(tmp_path, '~/home.jsonl.gz').returncode == 0 and (tmp_path/'home.jsonl.gz').read_bytes()[:2] == b'\x1f\x8b'

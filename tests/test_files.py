@@ -84,10 +84,16 @@ def test_a_folder_named_sample_with_hh_files_is_not_passed_over(user):
 
 def test_a_new_place_is_one_entry_in_the_table(user, monkeypatch):
     shelf = Place('shelf', 'the shelf', lambda search: user/'shelf' if (user/'shelf').is_dir() else 'the shelf is empty')
-    monkeypatch.setattr(files, 'PLACES', (*PLACES, shelf))
+    before_cache = [place.origin for place in PLACES].index('cache')
+    monkeypatch.setattr(files, 'PLACES', (*PLACES[:before_cache], shelf, *PLACES[before_cache:]))
     with pytest.raises(DataNotFound, match='the shelf is empty'): find_files(download=False)
     make_folder(user/'shelf')
     assert origins() == ['shelf'] * 4
+
+def test_the_places_of_the_hub_come_last():
+    "A place behind them would be asked only after a download was tried"
+    is_hub = [place.is_hub for place in PLACES]
+    assert is_hub == sorted(is_hub)
 
 def test_help_lists_the_places():
     for place in PLACES: assert place.words in find_files.__doc__
