@@ -36,10 +36,12 @@ endif
 	  echo '1 of 3: export the notebooks, clean them'; \
 	  before=$$(state); nbdev-export; nbdev-clean; python tools/clear_rows.py; \
 	  [ "$$before" = "$$(state)" ] || { echo 'Notebooks or modules were not as nbdev leaves them; now they are.'; [ -z "$$CI" ]; }
-	@echo "2 of 3: the tests in $(words $(NOTEBOOKS)) notebooks, about a minute without a word"
-	@$(RUN) nbdev-test --flags '$(REAL)' --skip-file-re '$(NOT_OURS)'
-	@echo '3 of 3: pytest'
-	@$(RUN) pytest -m 'not slow$(if $(REAL),, and not real)'
+	@export $(RUN); rc=0; \
+	  echo '2 of 3: the tests in $(words $(NOTEBOOKS)) notebooks, about a minute without a word'; \
+	  nbdev-test --flags '$(REAL)' --skip-file-re '$(NOT_OURS)' || rc=$$?; \
+	  echo '3 of 3: pytest'; \
+	  pytest -m 'not slow$(if $(REAL),, and not real)' || rc=$$?; \
+	  exit $$rc
 
 coverage: $(VENV)/.dev ## the lines and branches that the notebooks' tests and pytest reach, in some 15 minutes
 	@$(RUN) python tools/cover.py $(REAL)
