@@ -23,7 +23,8 @@ def optional_import(
     "Import an optional module; raises `ImportError`, which says what to install"
     try: return import_module(module)
     except ModuleNotFoundError as e:
-        raise ImportError(f"this needs {e.name}: pip install 'hh_nbdev[{extra}]'") from e
+        in_clone = f".venv/bin/pip install -e '.[{extra}]'"
+        raise ImportError(f"this needs {e.name}: pip install 'hh_nbdev[{extra}]', or in a clone {in_clone}") from e
 
 # %% ../nbs/00_basics.ipynb #91c86161
 def import_or_none(

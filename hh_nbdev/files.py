@@ -148,7 +148,8 @@ def _hint_no_folder(path:Path, source:str, split:str)->str:
         return f'For the {word} pairs alone, take load_hh().{word} (--kind {word}).'
     if path.is_file():
         return f'Give the folder that holds the files: perhaps {path.parent}.'
-    hint = f'Give the folder that holds {file_names(source, split)[0]}.'
+    zipped = [name for name in file_names(source, split) if name.endswith('.gz')]
+    hint = f'Give the folder that holds {" or ".join(zipped)}.'
     if not path.is_absolute():
         hint += f' This path is relative to {Path.cwd()}; an absolute path works from anywhere.'
     return hint

@@ -282,7 +282,7 @@ def _trl_schema(
     conversational:bool  # Messages instead of text?
 )->Any:                  # A `pyarrow.Schema`
     "The types of the columns for TRL, which are the same when there is no row"
-    pa = optional_import('pyarrow', 'train')
+    pa = optional_import('pyarrow', 'frames')
     text = pa.string()
     messages = pa.list_(pa.struct({'role': text, 'content': text}))
     column = messages if conversational else text
@@ -307,8 +307,8 @@ def to_trl(self:HH,
     if conversational and template is not None:
         raise ValueError("conversational=True uses the tokenizer's chat template: "
                          'leave out template, or conversational')
-    datasets = optional_import('datasets', 'train')
-    pa = optional_import('pyarrow', 'train')
+    datasets = optional_import('datasets', 'frames')
+    pa = optional_import('pyarrow', 'frames')
     rows = list(_trl_rows(self, conversational, template))
     table = pa.Table.from_pylist(rows, schema=_trl_schema(conversational))
     dataset = datasets.Dataset(table)
@@ -320,7 +320,7 @@ def to_arrow(self:HH)->Any: # A `pyarrow.Table`
     """The pairs as an Arrow table, with all `COLUMNS`; raises `ImportError` without pyarrow.
 
         duckdb.sql('...')  # reads a variable that holds such a table, by its name"""
-    pa = optional_import('pyarrow', 'train')
+    pa = optional_import('pyarrow', 'frames')
     types = dict.fromkeys(COLUMNS, pa.string())
     types['line'] = pa.int64()
     return pa.Table.from_pylist(self.to_list(), schema=pa.schema(types))
@@ -328,19 +328,19 @@ def to_arrow(self:HH)->Any: # A `pyarrow.Table`
 @patch
 def to_dataset(self:HH)->Any: # A `datasets.Dataset`
     "The pairs as a Hugging Face dataset, with all `COLUMNS`; raises `ImportError` without datasets"
-    datasets = optional_import('datasets', 'train')
+    datasets = optional_import('datasets', 'frames')
     return datasets.Dataset(self.to_arrow())
 
 @patch
 def to_pandas(self:HH)->Any: # A `pandas.DataFrame`
     "The pairs as a pandas data frame, with all `COLUMNS`; raises `ImportError` without pandas"
-    optional_import('pandas', 'train')
+    optional_import('pandas', 'frames')
     return self.to_arrow().to_pandas()
 
 @patch
 def to_polars(self:HH)->Any: # A `polars.DataFrame`
     "The pairs as a polars data frame, with all `COLUMNS`; raises `ImportError` without polars"
-    polars = optional_import('polars', 'train')
+    polars = optional_import('polars', 'frames')
     return polars.from_arrow(self.to_arrow())
 
 # %% ../nbs/08_train.ipynb #9ef8b582
@@ -485,7 +485,7 @@ def _write_pairs(hh:HH, file:Any, template:Template)->None:
 
 def _write_parquet(hh:HH, file:Any, template:Template)->None:
     "Write pairs as Parquet"
-    parquet = optional_import('pyarrow.parquet', 'train')
+    parquet = optional_import('pyarrow.parquet', 'frames')
     parquet.write_table(hh.to_arrow(), file, compression='zstd')
 
 def _write_trl(hh:HH, file:Any, template:Template)->None:
@@ -629,7 +629,7 @@ def from_parquet(cls:HH,
     path:str | Path  # A file that `to_parquet` wrote
 )->HH:               # The pairs
     "Read pairs back from Parquet; raises `BadFile` that names file, row and field for what is not a pair"
-    parquet = optional_import('pyarrow.parquet', 'train')
+    parquet = optional_import('pyarrow.parquet', 'frames')
     path = Path(path).expanduser()
     try: return HH.from_arrow(parquet.read_table(path))
     except ValueError as e: raise BadFile(f'{path}, {e}') from e
