@@ -1,5 +1,5 @@
 "The workflows, as far as they can be read without a runner"
-import re
+import re, subprocess
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,26 @@ def test_the_job_that_may_publish_runs_no_code_of_ours():
     deploy = workflow('site')['jobs']['deploy']
     assert deploy['permissions'] == {'pages': 'write', 'id-token': 'write'}
     assert [step['uses'].split('@')[0] for step in deploy['steps']] == ['actions/deploy-pages']
+
+def test_a_newer_site_stops_the_building_of_an_older_one_but_not_its_publishing():
+    site = workflow('site')
+    assert 'concurrency' not in site
+    assert {name: job['concurrency']['cancel-in-progress'] for name, job in site['jobs'].items()} == \
+        {'build': True, 'deploy': False}
+
+@pytest.mark.parametrize('path', USED, ids=lambda path: path.stem)
+def test_no_echo_hides_that_a_command_failed(path):
+    assert not re.findall(r'echo .*\$\(.*', path.read_text(encoding='utf-8')), 'the status would be that of echo'
+
+@pytest.mark.parametrize('name, job', jobs(), ids=lambda given: given if isinstance(given, str) else '')
+def test_each_job_calls_what_exists(name, job):
+    commands = '\n'.join(step.get('run', '') for step in job['steps'])
+    rules = (ROOT/'Makefile').read_text(encoding='utf-8').replace('$(VENV)', '.venv')
+    for target in re.findall(r'^make (\S+)$', commands, re.M):
+        assert re.search(rf'^(.* )?{re.escape(target)}( .*)?:', rules, re.M), target
+    for file in re.findall(r'\.ci/run|tests/\w+\.py', commands): assert (ROOT/file).is_file(), file
+
+def test_bash_can_read_ci_run(): subprocess.run(['bash', '-n', ROOT/'.ci/run'], check=True)
 
 def test_the_site_is_tested_after_quarto_and_before_it_is_handed_on():
     steps = workflow('site')['jobs']['build']['steps']
