@@ -13,14 +13,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background
 @pytest.fixture(scope='session')
 def browser():
     "Headless Chromium; without it these tests are left out, except in CI"
-    path, driver = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome'), shutil.which('chromedriver')
+    path = os.environ.get('CHROME_BIN')  # GitHub's runners have several; this one is of their driver's version
+    for name in ('chromium', 'chromium-browser', 'google-chrome'): path = path or shutil.which(name)
+    driver = shutil.which('chromedriver')
     if not (path and driver):
         if os.environ.get('CI'): pytest.fail('CI needs chromium and chromedriver')
         pytest.skip('no chromium and chromedriver here')
     from selenium import webdriver
     options = webdriver.ChromeOptions()
     options.binary_location = path
-    for o in ('headless', 'no-sandbox', 'disable-gpu', 'disable-quic', 'no-first-run', 'disable-background-networking', 'disable-component-update', 'disable-sync'):
+    for o in ('headless', 'no-sandbox', 'disable-gpu', 'disable-dev-shm-usage', 'disable-quic', 'no-first-run', 'disable-background-networking', 'disable-component-update', 'disable-sync'):
         options.add_argument(f'--{o}')
     got = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield got
