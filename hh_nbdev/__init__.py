@@ -1,4 +1,16 @@
-"""Load, look at and train on Anthropic's HH preference pairs, with every row accounted for"""
+"""Load, look at and train on Anthropic's HH preference pairs, with every row accounted for
+
+    from hh_nbdev import load_hh
+
+    hh = load_hh('sample')
+    hh.report                         # what became of every row
+    pair = hh[2]
+    pair.instruction, pair.chosen, pair.rejected
+    train, val = hh.split(val=10)     # no conversation is on both sides
+
+Without an argument, `load_hh` finds the four training files, or downloads and verifies them. `help(load_hh)`, and
+`help` of any other name below, says what it takes, gives and raises.
+"""
 __version__ = "0.1.0"
 
 from .files import SOURCES, BadFile, DataNotFound, find_files

@@ -376,11 +376,11 @@ def _find_one(search:Search)->DataFile:
 
 # %% ../nbs/01_files.ipynb #263661f2
 def find_files(
-    path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None looks in all `PLACES`
-    split:Split='train',            # 'train' or 'test'
-    sources:Iterable[str]=SOURCES,  # Collections to find
-    download:bool=True              # May they be downloaded?
-)->list[DataFile]:                  # One for each collection, in the order of `SOURCES`
+    path:str | Path | None=None,
+    split:Split='train',
+    sources:Iterable[str]=SOURCES,
+    download:bool=True
+)->list[DataFile]:
     """The files of a split, each from the first place that has it
 
     A folder may be flat (`harmless-base.jsonl.gz`, the training split) or nested
@@ -392,7 +392,25 @@ def find_files(
 
         for file in find_files('/path/to/hh', split='test'): print(file.source, file.path, file.official)
 
-    The places, in order:
+    Parameters
+    ----------
+    path
+        The folder; 'sample' is the shipped sample; None looks in all `PLACES`
+    split
+        'train' or 'test'
+    sources
+        Collections to find
+    download
+        Download what is nowhere on this machine; False never asks the network
+
+    Returns
+    -------
+    list[DataFile]
+        One for each collection, in the order of `SOURCES`
+
+    Notes
+    -----
+    The `PLACES`, in order:
     """
     if split not in SPLITS: raise ValueError(f'split is one of {SPLITS}, not {split!r}')
     wanted = {sources} if isinstance(sources, str) else set(sources)

@@ -367,9 +367,18 @@ class HH(Sequence[Pair]):
         hh.report                                  # what became of every row
     """
     def __init__(self,
-        pairs:Iterable[Pair]=(),  # The pairs, in order
-        report:Report | None=None # What became of every row of the load; a part gets the report of the whole
+        pairs:Iterable[Pair]=(),
+        report:Report | None=None
     ):
+        """Hold pairs, and the report of their load
+
+        Parameters
+        ----------
+        pairs
+            The pairs, in order
+        report
+            What became of every row of the load; a part gets the report of the whole
+        """
         self.pairs = tuple(pairs)
         self._loaded = Report() if report is None else report
 
@@ -421,9 +430,22 @@ class HH(Sequence[Pair]):
         return Counter(self['source'])
 
     def filter(self,
-        keep:Callable[[Pair], Any]  # True for a pair that stays
-    )->HH:  # The pairs that stay
-        "The part for which `keep` holds"
+        keep:Callable[[Pair], Any]
+    )->HH:
+        """The part for which `keep` holds.
+
+            hh.filter(lambda pair: not pair.flags)
+
+        Parameters
+        ----------
+        keep
+            A function that takes a pair, and gives True if it stays
+
+        Returns
+        -------
+        HH
+            The pairs that stay
+        """
         return HH(filter(keep, self.pairs), self._loaded)
 
     @cached_property
@@ -437,16 +459,42 @@ class HH(Sequence[Pair]):
         return self.filter(lambda pair: pair.kind == 'harmless')
 
     def sample(self,
-        n:int,     # How many
-        seed:int=0 # The same data, `n` and seed give the same pairs on every machine
-    )->HH:         # `n` different pairs, in random order
-        "Draw pairs without replacement"
+        n:int,
+        seed:int=0
+    )->HH:
+        """Draw pairs without replacement. Raises `ValueError` if there are fewer than `n`.
+
+            hh.sample(10, seed=1)
+
+        Parameters
+        ----------
+        n
+            How many pairs to draw
+        seed
+            The same data, `n` and seed give the same pairs on every machine
+
+        Returns
+        -------
+        HH
+            `n` different pairs, in random order
+        """
         return self[draw(n, len(self), seed)]
 
     def shuffle(self,
-        seed:int=0 # The same data and seed give the same order on every machine
-    )->HH:         # All pairs, in random order
-        "Put the pairs in random order"
+        seed:int=0
+    )->HH:
+        """Put the pairs in random order
+
+        Parameters
+        ----------
+        seed
+            The same data and seed give the same order on every machine
+
+        Returns
+        -------
+        HH
+            All pairs, in random order
+        """
         return self.sample(len(self), seed)
 
     @cached_property
@@ -456,9 +504,22 @@ class HH(Sequence[Pair]):
         return places
 
     def find(self,
-        id:str # Such as 'helpful-base/test:0'
-    )->Pair:   # The pair of that row
-        "The pair with an id; raises `KeyError` if it is not among these"
+        id:str
+    )->Pair:
+        """The pair with an id; raises `KeyError` if it is not among these.
+
+            load_hh('sample').find('helpful-online/train:13')
+
+        Parameters
+        ----------
+        id
+            Source, split and line, such as 'helpful-base/test:0'
+
+        Returns
+        -------
+        Pair
+            The pair of that row
+        """
         if id not in self._places:
             raise KeyError(f'no pair {id!r} here: that row may have been skipped, '
                            'or belong to another split or part')
@@ -573,21 +634,47 @@ def _first_flag(pair:Pair, among:Collection[str])->str:
 
 # %% ../nbs/03_load.ipynb #c21f3570
 def iter_hh(
-    path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None: see `find_files`
-    split:Split='train',            # 'train' or 'test'
-    sources:Iterable[str]=SOURCES,  # Collections to read; their order is always that of `SOURCES`
-    trim:bool=True,                 # Strip white space at both ends of each text?
-    on_bad:Literal['error', 'skip']='error', # If a row is not a transcript: an error, or skip and count it
-    exclude:Iterable[str]=(),       # Leave out pairs with any of these `FLAGS`, and count them
-    download:bool=True,             # May the files be downloaded?
-    report:Report | None=None,      # Filled as the files are read
-    strip_role:bool=False           # Remove a role word ("Human:", "Assistant:") at the start of a reply?
-)->Iterator[Pair]:                  # Pairs, by source, then by line
+    path:str | Path | None=None,
+    split:Split='train',
+    sources:Iterable[str]=SOURCES,
+    trim:bool=True,
+    on_bad:Literal['error', 'skip']='error',
+    exclude:Iterable[str]=(),
+    download:bool=True,
+    report:Report | None=None,
+    strip_role:bool=False
+)->Iterator[Pair]:
     """The pairs of HH one at a time, in little memory. Raises what `load_hh` raises.
 
         report = Report()
         for pair in iter_hh('sample', report=report): ...
         report                     # complete once the iteration has ended
+
+    Parameters
+    ----------
+    path
+        The folder; 'sample' is the shipped sample; None: see `find_files`
+    split
+        'train' or 'test'
+    sources
+        Collections to read, some of `SOURCES`; they come in the order of `SOURCES`
+    trim
+        Strip white space at both ends of each text
+    on_bad
+        What to do with a row that is not a transcript: 'error' raises `BadRow`, 'skip' counts it
+    exclude
+        Leave out pairs with any of these `FLAGS`, and count them
+    download
+        Download what is nowhere on this machine; False never asks the network
+    report
+        Filled as the files are read; None keeps no report
+    strip_role
+        Remove a role word ("Human:", "Assistant:") at the start of a reply
+
+    Returns
+    -------
+    Iterator[Pair]
+        Pairs, by source, then by line
     """
     _check_on_bad(on_bad)
     exclude = _check_exclude(exclude)
@@ -605,15 +692,15 @@ def _check_exclude(exclude:Iterable[str])->list[str]:
 
 # %% ../nbs/03_load.ipynb #37905da8
 def load_hh(
-    path:str | Path | None=None,    # The folder; 'sample' is the shipped sample; None: see `find_files`
-    split:Split='train',            # 'train' or 'test'
-    sources:Iterable[str]=SOURCES,  # Collections to read; their order is always that of `SOURCES`
-    trim:bool=True,                 # Strip white space at both ends of each text?
-    on_bad:Literal['error', 'skip']='error', # If a row is not a transcript: an error, or skip and count it
-    exclude:Iterable[str]=(),       # Leave out pairs with any of these `FLAGS`, and count them
-    download:bool=True,             # May the files be downloaded?
-    strip_role:bool=False           # Remove a role word ("Human:", "Assistant:") at the start of a reply?
-)->HH:                              # All pairs, by source, then by line
+    path:str | Path | None=None,
+    split:Split='train',
+    sources:Iterable[str]=SOURCES,
+    trim:bool=True,
+    on_bad:Literal['error', 'skip']='error',
+    exclude:Iterable[str]=(),
+    download:bool=True,
+    strip_role:bool=False
+)->HH:
     """Load HH, with every row accounted for.
 
         hh = load_hh()                             # the training split, from wherever it is found
@@ -623,6 +710,30 @@ def load_hh(
 
     Raises `DataNotFound` if there are no files, `BadFile` if a file is damaged or is something else,
     `BadRow` if a row is not a transcript, and `ValueError` for an argument that makes no sense.
+
+    Parameters
+    ----------
+    path
+        The folder; 'sample' is the shipped sample; None: see `find_files`
+    split
+        'train' or 'test'
+    sources
+        Collections to read, some of `SOURCES`; they come in the order of `SOURCES`
+    trim
+        Strip white space at both ends of each text
+    on_bad
+        What to do with a row that is not a transcript: 'error' raises `BadRow`, 'skip' counts it
+    exclude
+        Leave out pairs with any of these `FLAGS`, and count them
+    download
+        Download what is nowhere on this machine; False never asks the network
+    strip_role
+        Remove a role word ("Human:", "Assistant:") at the start of a reply
+
+    Returns
+    -------
+    HH
+        All pairs, by source, then by line
     """
     report = Report()
     return HH(iter_hh(path, split, sources, trim, on_bad, exclude, download, report, strip_role), report)

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 # %% ../nbs/05_look.ipynb #766bce07
 def examples(
-    hh:HH,     # Pairs of both kinds, or of one
-    n:int=3,   # How many of each kind; fewer where there are not so many
-    seed:int=0 # The same data, `n` and seed give the same pairs on every machine
-)->HH:         # Helpful pairs, then harmless ones
+    hh:HH,
+    n:int=3,
+    seed:int=0
+)->HH:
     """Draw helpful and harmless pairs by seed, so that nobody picks them.
 
     You get `n` different pairs of each kind, or all of a kind that has fewer. The same data, `n` and `seed` give
@@ -40,6 +40,20 @@ def examples(
         six['id']
 
     Raises `ValueError` if `n` is negative.
+
+    Parameters
+    ----------
+    hh
+        Pairs of both kinds, or of one
+    n
+        How many of each kind; fewer where there are not so many
+    seed
+        The same data, `n` and seed give the same pairs on every machine
+
+    Returns
+    -------
+    HH
+        Helpful pairs, then harmless ones
     """
     drawn = list[Pair]()
     for part in hh.helpful, hh.harmless:
@@ -400,11 +414,11 @@ def _display(
 
 # %% ../nbs/05_look.ipynb #f272dba2
 def show(
-    pairs:Pair | Iterable[Pair],            # One pair, or several
-    full:bool=False,                        # Show long texts in full?
-    width:int | None=None,                  # Columns; None asks the terminal
-    to:Console | None=None,                 # A `rich` console; None makes one
-    mark:str | re.Pattern[str] | None=None  # Mark what this regular expression finds, and fold nothing
+    pairs:Pair | Iterable[Pair],
+    full:bool=False,
+    width:int | None=None,
+    to:Console | None=None,
+    mark:str | re.Pattern[str] | None=None
 )->None:
     """Show pairs: as cards in a notebook, printed anywhere else.
 
@@ -419,6 +433,19 @@ def show(
         show(hh[:20], mark='sorry|apolog')
 
     Raises `re.error` if `mark` is not a regular expression.
+
+    Parameters
+    ----------
+    pairs
+        One pair, or several
+    full
+        Show long texts in full, instead of folded
+    width
+        Columns to print in; None asks the terminal
+    to
+        A `rich` console; None makes one
+    mark
+        Mark what this regular expression finds, and fold nothing
     """
     as_html = _in_notebook() and to is None and width is None
     console = to or make_console(width)
@@ -584,8 +611,8 @@ class _Browser:
 
 # %% ../nbs/05_look.ipynb #7e2a0024
 def browse(
-    hh:HH # Pairs
-)->Any:   # A widget, for the last line of a cell
+    hh:HH
+)->Any:
     """Page through pairs in JupyterLab, out of those that fit what is typed in.
 
     The fields search kind, source, flag and the texts, by any part of a word and as you type; a text that was
@@ -594,5 +621,15 @@ def browse(
         browse(load_hh('sample'))
 
     Raises `ImportError` if `ipywidgets` is missing; the message says how to install it.
+
+    Parameters
+    ----------
+    hh
+        The pairs to page through
+
+    Returns
+    -------
+    ipywidgets.VBox
+        A widget, for the last line of a cell
     """
     return _Browser(hh).box

@@ -87,12 +87,27 @@ class Review:
         >>> agreement('verdicts.jsonl', load_hh())
     """
     def __init__(self,
-        pairs:Sequence[Pair],    # What to read
-        file:str|Path,           # Where the verdicts go; pairs that it holds already are not asked again
-        seed:int=0,              # Decides the order of the pairs, and which reply stands at A
-        reader:str='',           # Noted in each verdict
-        question:str | None=None # One of `QUESTIONS`; None asks what the labels answer, see `ASKED`
+        pairs:Sequence[Pair],
+        file:str|Path,
+        seed:int=0,
+        reader:str='',
+        question:str | None=None
     ):
+        """Begin a reading, or go on with the one that is in the file
+
+        Parameters
+        ----------
+        pairs
+            What to read
+        file
+            Where the verdicts go; pairs that it holds already are not asked again
+        seed
+            Decides the order of the pairs, and which reply stands at A
+        reader
+            Noted in each verdict
+        question
+            One of `QUESTIONS`; None asks what the labels answer, see `ASKED`
+        """
         if question not in (None, *QUESTIONS):
             raise ValueError(f'question is one of {tuple(QUESTIONS)}, not {question!r}')
         self.file = Path(file)
@@ -370,7 +385,7 @@ def _disagreements(
 
 # %% ../nbs/10_review.ipynb #32e9a187
 def review_terminal(
-    review:Review # To begin, or to go on with
+    review:Review
 )->None:
     """Read blind in a terminal, until all is done or the reader quits
 
@@ -378,6 +393,11 @@ def review_terminal(
     At the end it prints the agreement with the labels, and the pairs on which you and the label disagree.
 
         >>> review_terminal(Review(examples(load_hh(), 50), 'verdicts.jsonl'))
+
+    Parameters
+    ----------
+    review
+        The review to begin, or to go on with
     """
     screen = _Screen(review)
     try:
@@ -461,13 +481,23 @@ class _Widget:
 
 # %% ../nbs/10_review.ipynb #626c7187
 def review_widget(
-    review:Review # To begin, or to go on with
-)->Any:           # A widget, for the last line of a cell
+    review:Review
+)->Any:
     """Read blind in JupyterLab; raises `ImportError` if ipywidgets is missing
 
     Each answer is on the disk before the next pair is shown. Run the cell again to go on another day.
 
         >>> review_widget(Review(examples(load_hh(), 50), 'verdicts.jsonl'))
+
+    Parameters
+    ----------
+    review
+        The review to begin, or to go on with
+
+    Returns
+    -------
+    ipywidgets.VBox
+        A widget, for the last line of a cell
     """
     return _Widget(review).box
 
@@ -547,13 +577,13 @@ def _notebook_json(
 
 # %% ../nbs/10_review.ipynb #10f0a933
 def write_look(
-    file:str|Path,                    # The notebook, such as 'my/look.ipynb'; its folder is made if missing
-    path:str|Path|None=None,          # As in `load_hh`
-    split:Split='train',              # As in `load_hh`
-    sources:Iterable[str]=SOURCES,    # As in `load_hh`
-    exclude:Collection[str]=(),       # As in `load_hh`
-    n:int=3,                          # Pairs of each kind
-    seed:int=0                        # Decides which
+    file:str|Path,
+    path:str|Path|None=None,
+    split:Split='train',
+    sources:Iterable[str]=SOURCES,
+    exclude:Collection[str]=(),
+    n:int=3,
+    seed:int=0
 )->None:
     """Write a notebook for a look of your own at the data
 
@@ -561,6 +591,23 @@ def write_look(
 
         >>> write_look('my/look.ipynb')
         >>> write_look('my/look.ipynb', '/path/to/hh', split='test', seed=1)
+
+    Parameters
+    ----------
+    file
+        The notebook, such as 'my/look.ipynb'; its folder is made if missing
+    path
+        The folder of the data, as in `load_hh`
+    split
+        'train' or 'test', as in `load_hh`
+    sources
+        Collections to read, as in `load_hh`
+    exclude
+        Flags of pairs to leave out, as in `load_hh`
+    n
+        Pairs of each kind
+    seed
+        Decides which pairs are drawn
     """
     file = Path(file).expanduser()
     sources = list(sources)

@@ -79,10 +79,10 @@ def _how_many(
 
 @patch
 def split(self:HH,
-    val:int | float=200,        # Pairs to hold out for validation: a number, or a fraction between 0 and 1
-    seed:int=0,                 # The same data, sizes and seed give the same split on every machine
-    test:int | float | None=None# Pairs to hold out besides, for a test at the end; None makes two parts
-)->tuple[HH, ...]:              # Training and validation, or training, validation and test
+    val:int | float=200,
+    seed:int=0,
+    test:int | float | None=None
+)->tuple[HH, ...]:
     """Hold out whole conversations, and a fair share of each collection.
 
     Each part is an `HH` in the order of the whole, and no conversation is in two of them. A part never has
@@ -90,7 +90,22 @@ def split(self:HH,
     Raises `ValueError` if a part would be empty.
 
         train, val = hh.split(val=200)
-        train, val, test = hh.split(val=.1, test=.1, seed=1)"""
+        train, val, test = hh.split(val=.1, test=.1, seed=1)
+
+    Parameters
+    ----------
+    val
+        Pairs to hold out for validation: a number, or a fraction between 0 and 1
+    seed
+        The same data, sizes and seed give the same split on every machine
+    test
+        Pairs to hold out besides, for a test at the end; None makes two parts
+
+    Returns
+    -------
+    tuple[HH, ...]
+        Training and validation, or training, validation and test
+    """
     asked = {'val': val} if test is None else {'val': val, 'test': test}
     sizes = {name: _how_many(size, len(self)) for name, size in asked.items()}
     # Every part needs a pair, the rest too
@@ -291,10 +306,10 @@ def _trl_schema(
 # %% ../nbs/08_train.ipynb #6b619df4
 @patch
 def to_trl(self:HH,
-    conversational:bool=False,     # Messages, for a tokenizer with a chat template, instead of text?
-    template:Template | None=None, # The text around each pair; None is `ALPACA`
-    with_id:bool=True              # A column 'id' besides? `KTOTrainer` cannot take one
-)->Any:                            # A `datasets.Dataset` with 'prompt', 'chosen', 'rejected' and 'id'
+    conversational:bool=False,
+    template:Template | None=None,
+    with_id:bool=True
+)->Any:
     """What TRL's `DPOTrainer` and `RewardTrainer` train on.
 
     Raises `ValueError` for a template together with `conversational=True`: there the trainer puts the
@@ -303,7 +318,24 @@ def to_trl(self:HH,
         train, val = load_hh().split(val=200)
         DPOTrainer(
             model, args=args, processing_class=tokenizer,
-            train_dataset=train.to_trl(), eval_dataset=val.to_trl())"""
+            train_dataset=train.to_trl(), eval_dataset=val.to_trl())
+
+    Parameters
+    ----------
+    conversational
+        Give messages, for a tokenizer with a chat template, instead of text
+    template
+        The text around each pair; None puts `ALPACA` around it: 'prompt' is then Alpaca's instruction form,
+        not the bare message. With `conversational=True`, none is added
+    with_id
+        Add the column 'id'; `KTOTrainer` cannot take one
+
+    Returns
+    -------
+    datasets.Dataset
+        One row a pair, with the columns 'prompt', 'chosen', 'rejected' and 'id'; all are text, but for
+        `conversational=True`, where the first three are lists of messages
+    """
     if conversational and template is not None:
         raise ValueError("conversational=True uses the tokenizer's chat template: "
                          'leave out template, or conversational')
@@ -533,17 +565,29 @@ def format_of(
 # %% ../nbs/08_train.ipynb #e10dda51
 @patch
 def export(self:HH,
-    path:str | Path,              # The file; '-' is standard output
-    format:str | None=None,       # One of `FORMATS`; None goes by the file's name
-    force:bool=False,             # Replace a file that is there?
-    template:Template | None=None # The text around each pair in the format 'trl'; None is `ALPACA`
+    path:str | Path,
+    format:str | None=None,
+    force:bool=False,
+    template:Template | None=None
 )->None:
     """Write the pairs to a file, in one of `FORMATS`.
 
     Raises `ValueError` if name and format do not fit together, and `FileExistsError` if the file is there.
 
         hh.export('pairs.parquet')
-        hh.export('train.jsonl.gz', 'trl', template=DIALOGUE)"""
+        hh.export('train.jsonl.gz', 'trl', template=DIALOGUE)
+
+    Parameters
+    ----------
+    path
+        The file; '-' is standard output
+    format
+        One of `FORMATS`; None goes by the file's name
+    force
+        Replace a file that is there
+    template
+        The text around each pair in the format 'trl'; None is `ALPACA`
+    """
     format = format_of(path, format)
     write, templated = FORMATS[format].write, FORMATS[format].templated
     if template is not None and not templated:
@@ -570,18 +614,38 @@ def _to_stdout(
 # %% ../nbs/08_train.ipynb #134bee17
 @patch
 def to_jsonl(self:HH,
-    path:str | Path,  # The file: .jsonl, or .jsonl.gz
-    force:bool=False  # Replace a file that is there?
+    path:str | Path,
+    force:bool=False
 )->None:
-    "Write the pairs as JSON lines, with all `COLUMNS`; raises what `export` raises"
+    """Write the pairs as JSON lines, with all `COLUMNS`; raises what `export` raises
+
+        hh.to_jsonl('pairs.jsonl.gz')
+
+    Parameters
+    ----------
+    path
+        The file: .jsonl, or .jsonl.gz
+    force
+        Replace a file that is there
+    """
     self.export(path, 'jsonl', force)
 
 @patch
 def to_parquet(self:HH,
-    path:str | Path,  # The file: .parquet, or .pq
-    force:bool=False  # Replace a file that is there?
+    path:str | Path,
+    force:bool=False
 )->None:
-    "Write the pairs as Parquet, with all `COLUMNS`; raises what `export` raises"
+    """Write the pairs as Parquet, with all `COLUMNS`; raises what `export` raises
+
+        hh.to_parquet('pairs.parquet')
+
+    Parameters
+    ----------
+    path
+        The file: .parquet, or .pq
+    force
+        Replace a file that is there
+    """
     self.export(path, 'parquet', force)
 
 # %% ../nbs/08_train.ipynb #3af8dcde
@@ -607,14 +671,25 @@ def _read_object(
 
 @patch(cls_method=True)
 def from_jsonl(cls:HH,
-    path:str | Path  # A file that `to_jsonl` wrote
-)->HH:               # The pairs
+    path:str | Path
+)->HH:
     """Read pairs back from JSON lines, plain or gzipped; a blank line is ignored.
 
     Raises `BadFile` that names file, line and field for what is not a pair (see `from_rows`).
 
         hh.to_jsonl('pairs.jsonl.gz')
-        hh = HH.from_jsonl('pairs.jsonl.gz')"""
+        hh = HH.from_jsonl('pairs.jsonl.gz')
+
+    Parameters
+    ----------
+    path
+        A file that `to_jsonl` wrote
+
+    Returns
+    -------
+    HH
+        The pairs
+    """
     path = Path(path).expanduser()
     lines = read_lines(path) if path.stat().st_size else ()  # no pairs, no bytes
     pairs = list[Pair]()
@@ -626,9 +701,22 @@ def from_jsonl(cls:HH,
 
 @patch(cls_method=True)
 def from_parquet(cls:HH,
-    path:str | Path  # A file that `to_parquet` wrote
-)->HH:               # The pairs
-    "Read pairs back from Parquet; raises `BadFile` that names file, row and field for what is not a pair"
+    path:str | Path
+)->HH:
+    """Read pairs back from Parquet; raises `BadFile` that names file, row and field for what is not a pair
+
+        hh = HH.from_parquet('pairs.parquet')
+
+    Parameters
+    ----------
+    path
+        A file that `to_parquet` wrote
+
+    Returns
+    -------
+    HH
+        The pairs
+    """
     parquet = optional_import('pyarrow.parquet', 'frames')
     path = Path(path).expanduser()
     try: return HH.from_arrow(parquet.read_table(path))

@@ -326,9 +326,9 @@ class Agreement(Tabular):
 
 # %% ../nbs/09_verdicts.ipynb #56e75433
 def agreement(
-    file:str|Path,     # A verdict file
-    hh:Iterable[Pair]  # Pairs, those of the file among them
-)->Agreement:          # Shown as a table
+    file:str|Path,
+    hh:Iterable[Pair]
+)->Agreement:
     """How often a reader agrees with the labels
 
     Raises `BadFile` if a line is damaged, and `ValueError` if a verdict is on a pair that is not in `hh`,
@@ -336,6 +336,18 @@ def agreement(
 
         >>> agreement('verdicts.jsonl', load_hh())            # a table: by kind, by collection, and what led the reader
         >>> agreement('verdicts.jsonl', load_hh()).rate('harmless')
+
+    Parameters
+    ----------
+    file
+        A verdict file
+    hh
+        Pairs, those of the file among them
+
+    Returns
+    -------
+    Agreement
+        Shown as a table
     """
     verdicts = last_verdicts(file)
     pairs = {pair.id: pair for pair in hh if pair.id in verdicts}
@@ -365,9 +377,9 @@ def _shared_verdicts(
 
 # %% ../nbs/09_verdicts.ipynb #9b0c6390
 def kappa(
-    file1:str|Path, # One reader's verdicts
-    file2:str|Path  # Another's
-)->Kappa:           # Over the pairs that both judged
+    file1:str|Path,
+    file2:str|Path
+)->Kappa:
     """How far two readers agree: Cohen's kappa of two verdict files
 
     Raises `BadFile` if a line is damaged, and `ValueError` if the files share no pair, or judge other texts
@@ -375,6 +387,18 @@ def kappa(
 
         >>> kappa('ann.jsonl', 'bob.jsonl')
         Kappa(kappa=0.4, n=50, observed=0.7, expected=0.5)
+
+    Parameters
+    ----------
+    file1
+        One reader's verdicts
+    file2
+        Another's
+
+    Returns
+    -------
+    Kappa
+        Over the pairs that both judged
     """
     choices, other_choices = [], []
     for verdict, other in _shared_verdicts(file1, file2):

@@ -1,10 +1,11 @@
 "The habits of the house: notebooks and modules, docs and commands"
-import ast, configparser, importlib, inspect, json, re, subprocess, sys
+import ast, configparser, importlib, inspect, json, pydoc, re, subprocess, sys, textwrap
 from pathlib import Path
 
 import hh_nbdev
 import pytest
 from fastcore.docments import docments
+from hh_nbdev import HH, Review
 from preview import sidebar
 
 ROOT = Path(__file__).parent.parent
@@ -111,6 +112,44 @@ def test_public_names_say_what_they_take_and_give(path):
         assert signature.return_annotation is not signature.empty, f'{name} has no return type'
 
 def test_the_public_names_are_there(): assert all(hasattr(hh_nbdev, name) for name in hh_nbdev.__all__)
+
+FRONT_DOOR = {name: getattr(hh_nbdev, name) for name in hh_nbdev.__all__ if inspect.isfunction(getattr(hh_nbdev, name))}
+FRONT_DOOR |= {f'HH.{name}': getattr(HH, name) for name in (
+    'split', 'to_trl', 'export', 'to_jsonl', 'to_parquet', 'from_jsonl', 'from_parquet', 'sample', 'filter', 'find')}
+FRONT_DOOR |= {'HH': HH.__init__, 'Review': Review.__init__}
+
+@pytest.mark.parametrize('name', FRONT_DOOR)
+def test_help_says_what_each_parameter_means_and_what_is_returned(name):
+    "In a docstring as NumPy writes it: help() and an editor do not show the comments in a signature"
+    function = FRONT_DOOR[name]
+    shown = re.sub('^    ', '', pydoc.plain(pydoc.render_doc(function)), flags=re.M)
+    signature = inspect.signature(function)
+    parameters = [parameter for parameter in signature.parameters if parameter not in ('self', 'cls')]
+    section = shown.split('\nParameters\n----------\n')[1].split('\n\n')[0]
+    assert re.findall(r'^(\w+)\n    \S', section, re.M) == parameters
+    returned = re.search(r'^Returns\n-------\n\S.*\n    \S', shown, re.M)
+    gives = signature.return_annotation not in ('None', inspect.Signature.empty)
+    assert bool(returned) == gives
+
+@pytest.mark.parametrize('name', sorted(FRONT_DOOR.keys() - {'HH'}))  # `load_hh` makes one
+def test_help_has_an_example_that_is_python(name):
+    symbol = getattr(hh_nbdev, name, FRONT_DOOR[name])  # for a class its own docstring
+    example = re.search(r'\n\n((?:    .*\n?)+)', inspect.getdoc(symbol))[1]
+    code = re.sub(r'^>>> ', '', textwrap.dedent(example), flags=re.M)
+    ast.parse(code)
+    assert name.removeprefix('HH.') in code
+
+def test_help_of_the_package_says_what_the_first_page_says():
+    description, *_, last = hh_nbdev.__doc__.split('\n\n')
+    readme = (ROOT/'README.md').read_text(encoding='utf-8')
+    assert f'> {description}.' in readme
+    assert last.replace('\n', ' ').split('. ')[0] in readme
+
+def test_the_example_in_the_help_of_the_package_runs():
+    lines = [line for line in hh_nbdev.__doc__.splitlines() if line.startswith('    ')]
+    made = {}
+    exec(textwrap.dedent('\n'.join(lines)), made)
+    assert len(made['train']) + len(made['val']) == len(made['hh']) == made['hh'].report.kept
 
 def commands():
     settings = configparser.ConfigParser(delimiters='=', interpolation=None)

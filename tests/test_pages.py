@@ -3,7 +3,7 @@ import re
 
 import pypandoc
 from fastcore.xtras import dict2obj
-from hh_nbdev import HH, load_hh
+from hh_nbdev import HH, Review, load_hh
 from hh_nbdev.load import FileReport, Pair
 
 from tools.pages import Reference, for_quarto
@@ -34,6 +34,13 @@ def test_a_property_shows_its_type():
 
 def test_a_default_is_shown_by_its_name():
     assert ' = SOURCES,' in entry_of(load_hh)
+
+def test_what_a_docstring_says_of_arguments_stands_in_the_signature_only():
+    shown = entry_of(HH.split)
+    code, said = shown.split('```')[1:3]
+    assert '    # Pairs to hold out for validation:' in code and ' # Training and validation,' in code
+    assert 'Hold out whole conversations' in said and 'Parameters' not in shown and '----\n' not in shown.removeprefix('---')
+    assert '    # Decides the order of the pairs' in entry_of(Review)
 
 def test_a_line_of_a_signature_fits_the_page():
     code = entry_of(load_hh).split('```')[1]

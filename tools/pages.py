@@ -6,12 +6,14 @@ from importlib import import_module
 from itertools import zip_longest
 
 from fastcore.docments import qual_name
+from fastcore.docscrape import NumpyDocString
 from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup
 
 WIDTH = 70  # characters of code that fit beside the sidebar
 FOLD = '#| code-fold: true\n'
 TABLE = re.compile(r'^\|.*\|\n\|[ :|-]+\|\n(?:\|.*\|\n)*', re.M)
+SECTION = re.compile(r'^\w+\n---+$', re.M)  # what it says of arguments stands in the signature
 PRIVATE = re.compile(r'\[(`_\w+`)\]\([^)]*\)')  # nbdev links such names too, but they have no entry
 PICTURE = re.compile(r'^(!\[[^\]]*\]\([^)]*\))$', re.M)
 
@@ -32,8 +34,17 @@ def annotated(name, annotation, default):
     if default is None: return text
     return f'{text} = {ast.unparse(default)}' if annotation else f'{text}={ast.unparse(default)}'
 
+def with_meanings(function, comments):
+    "The comments, and what the docstring says of each argument and of the return, as comments in their lines"
+    said = NumpyDocString(docstring_of(function))
+    meanings = {arg.lineno: ' '.join(said['Parameters'][arg.arg].desc)
+                for arg in ast.walk(function.args) if isinstance(arg, ast.arg) and arg.arg in said['Parameters']}
+    if said['Returns']: meanings[function.returns.lineno] = ' '.join(said['Returns'].desc)
+    return comments | meanings
+
 def arguments(function, comments):
     "The arguments of a function's definition, with their comments"
+    comments = with_meanings(function, comments)
     args = function.args
     plain = [*args.posonlyargs, *args.args]
     defaults = [None] * (len(plain) - len(args.defaults)) + args.defaults
@@ -88,7 +99,7 @@ def signature(node, comments):
         return f'class {node.name}({bases})' if bases else f'class {node.name}'
     gives = f' -> {ast.unparse(node.returns)}' if node.returns else ''
     if is_property(node): return f'{node.name}: {ast.unparse(node.returns)}'
-    said = comments.get(node.returns.lineno, '') if node.returns else ''
+    said = with_meanings(node, comments).get(node.returns.lineno, '') if node.returns else ''
     after = f'  # {said}' if said else ''
     return call(f'def {node.name}', arguments(node, comments), gives + after)
 
@@ -103,7 +114,8 @@ def is_example(part):
     return part.startswith('>>>') or all(line.startswith('    ') for line in part.splitlines())
 
 def prose(docstring):
-    "A docstring as Markdown: its examples as Python"
+    "A docstring as Markdown, up to its sections: its examples as Python"
+    docstring = SECTION.split(docstring)[0].rstrip()
     if '```' in docstring: return docstring
     parts = docstring.split('\n\n')
     for i, part in enumerate(parts):
