@@ -13,7 +13,7 @@ from threading import get_native_id
 from typing import Any, TypeVar
 
 # %% auto #0
-__all__ = ['optional_import', 'import_or_none', 'atomic_write', 'shorten', 'Tabular', 'Table', 'draw', 'progress']
+__all__ = ['optional_import', 'import_or_none', 'check_free', 'atomic_write', 'shorten', 'Tabular', 'Table', 'draw', 'progress']
 
 # %% ../nbs/00_basics.ipynb #90eaba40
 def optional_import(
@@ -38,7 +38,10 @@ def import_or_none(
         return None
 
 # %% ../nbs/00_basics.ipynb #2b98f6b6
-def _check_free(path:Path, force:bool)->None:
+def check_free(
+    path:Path,  # A file that is to be written
+    force:bool  # May it be replaced?
+)->None:
     "Raise `FileExistsError` if something is there that may not be replaced"
     if not path.exists(): return
     if not (path.is_file() or path.is_dir()):  # replacing a folder fails by itself
@@ -63,13 +66,13 @@ def atomic_write(
         with atomic_write('pairs.txt') as part: part.write_text('all of it')
     """
     path = Path(path)
-    _check_free(path, force)
+    check_free(path, force)
     target = Path(os.path.realpath(path))
     part = target.with_name(f'.{target.name}.{os.getpid()}.{get_native_id()}')  # no other thread writes there
     try:
         yield part
         _flush(part)
-        _check_free(path, force)  # a file may have come meanwhile
+        check_free(path, force)  # a file may have come meanwhile
         os.replace(part, target)
     except OSError as e:
         if e.errno is None: raise  # it was raised by us, not by the disk

@@ -4,26 +4,27 @@
 
 # %% ../nbs/11_cli.ipynb #32ed257a
 from __future__ import annotations
-import os, re, sys, warnings
-from collections.abc import Iterator
+import argparse, os, re, sys, warnings
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated, Any, cast
 from fastcore.script import call_parse, parse_cli
 from . import __version__
+from .basics import check_free
 from .files import SOURCES, SPLITS, DataNotFound, Split, find_files, kind_of
 from .load import HH, Report, load_hh, read_lines
 from .look import card_rich, examples, make_card, make_console, show
-from .review import Review, print_table, review_terminal, write_look
+from .review import Review, check_look, print_table, review_terminal, write_look
 from .train import ALPACA, DIALOGUE, FORMATS, STDOUT, Template, format_of
 from .transcript import ASSISTANT, FLAGS, HUMAN, SKIP_REASONS, parse_line, read_line
-from .verdicts import QUESTIONS
+from .verdicts import QUESTIONS, read_verdicts
 
 # %% auto #0
-__all__ = ['KindOption', 'SourceOption', 'SplitOption', 'PathOption', 'ExcludeOption', 'VersionOption', 'WARNING', 'NOT_HH', 'ID',
-           'QuestionOption', 'FormatOption', 'TemplateOption', 'COMMANDS', 'in_one_line', 'sources_of',
-           'load_or_sample', 'print_report', 'hh_look', 'hh_review', 'hh_export', 'main']
+__all__ = ['KindOption', 'SourceOption', 'SplitOption', 'PathOption', 'ExcludeOption', 'VersionOption', 'WARNING', 'NOT_HH',
+           'LOOK_N', 'ID', 'QuestionOption', 'FormatOption', 'TemplateOption', 'COMMANDS', 'in_one_line', 'sources_of',
+           'load_or_sample', 'print_report', 'hh_look', 'not_looked_at', 'hh_review', 'hh_export', 'main']
 
 # %% ../nbs/11_cli.ipynb #7c0ac0b2
 if __name__ == '__main__' and globals().get('__spec__'):  # python -m hh_nbdev.cli; a notebook has no spec
@@ -95,6 +96,16 @@ def _flags_in(exclude:str | None)->list[str]:
             raise ValueError(f'--exclude takes {", ".join(FLAGS)}, with commas between them, not {flag}')
     return flags
 
+# %% ../nbs/11_cli.ipynb #7c0ac0d4
+def _check_n(n:int)->None:
+    "Raise `ValueError` for fewer than no pairs"
+    if n < 0: raise ValueError(f'--n is 0 or more, not {n}')
+
+def _check_folder(file:Path)->None:
+    "Raise `FileNotFoundError` if a file cannot be written for want of a folder"
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f'{file}: there is no folder {file.parent}. Make it first, or choose another.')
+
 # %% ../nbs/11_cli.ipynb #f8813d77
 WARNING = ('Content warning: these pairs can be offensive or upsetting. '
            'They are shown as they are in the data.')
@@ -106,6 +117,19 @@ def _warn()->None:
     _say(WARNING)
     print()
 
+def _load(
+    path:str | None,        # The folder; None looks where `find_files` says
+    split:str,              # 'train' or 'test'
+    sources:list[str],      # Collections
+    exclude:Collection[str] # Flags of pairs to leave out
+)->HH:
+    "Load HH, and say so to somebody who waits at a terminal"
+    folder = path or os.environ.get('HH_DATA')
+    place = f'in {folder}' if folder else 'from the first place that has them'
+    files = '1 file' if len(sources) == 1 else f'{len(sources)} files'
+    if sys.stderr.isatty() and path != 'sample': _say(f'Reading {files} {place} …', sys.stderr)
+    return load_hh(path, cast(Split, split), sources, exclude=exclude)
+
 def load_or_sample(
     path:str | None,     # The folder; None looks where `find_files` says
     split:str,           # 'train' or 'test'
@@ -114,7 +138,7 @@ def load_or_sample(
     sample:bool=True     # May it be the sample?
 )->tuple[HH, bool]:      # Pairs, and whether they are the shipped sample because nothing else was found
     "Load HH for a command, and warn of what it holds, or say that it is not HH"
-    try: hh = load_hh(path, cast(Split, split), sources, exclude=exclude)
+    try: hh = _load(path, split, sources, exclude)
     except DataNotFound as e:
         if not sample or e.named: raise
         print(e, file=sys.stderr)
@@ -139,6 +163,7 @@ def print_report(
     print()
 
 # %% ../nbs/11_cli.ipynb #7c0ac0e1
+LOOK_N = 3  # pairs of each kind that are shown by default
 ID = re.compile(r'(.+)/(train|test):(\d+)')
 
 def _show_id(
@@ -191,8 +216,8 @@ def _show_row(
 # %% ../nbs/11_cli.ipynb #4b3dfb06
 @call_parse
 def hh_look(
-    *folder:str,                # Give a folder as --path FOLDER
-    N:int=3,                    # Pairs of each kind
+    *folder:Annotated[str, dict(help=argparse.SUPPRESS)],  # only for the hint below
+    N:int=LOOK_N,               # Pairs of each kind
     Kind:KindOption=None,
     Seed:int=0,                 # The same data, --n and --seed show the same pairs on every machine
     Id:str | None=None,         # Show the row with this id in full, pair or not, such as helpful-base/test:0
@@ -211,11 +236,15 @@ def hh_look(
         if folder: raise ValueError(f'give the folder as --path {folder[0]}')
         if Id:
             match = ID.fullmatch(Id)
-            if not match: raise ValueError(f'--id is like helpful-base/test:0, not {Id}')
+            if not match or match[1] not in SOURCES:
+                raise ValueError(f'--id is like helpful-base/test:0, and begins with one of '
+                                 f'{", ".join(SOURCES)}, not {Id}')
             source, split = match[1], match[2]
         pattern = _compiled(Grep) if Grep else None
         sources = sources_of(Kind, source)
         exclude = _flags_in(eXclude)
+        _check_n(N)
+        if notebook: check_look(notebook)
         # The report, then what was asked for
         hh, is_sample = load_or_sample(path, split, sources, exclude, sample=not Id)
         print_report(hh.report)
@@ -238,19 +267,34 @@ def _write_notebook(
 )->None:
     "Write the notebook, and say what to do with it"
     write_look(file, path, cast(Split, split), sources, exclude, n, seed)
-    _say(f'{file} is written. Open it in JupyterLab or VS Code, and run it from the top: '
+    _say(f'{file} is written. Open it in JupyterLab (`make lab` starts it) or VS Code, and run it from the top: '
          'your comments go below the pairs.')
 
 # %% ../nbs/11_cli.ipynb #42e88a57
 QuestionOption = Annotated[str | None, f'Ask this of each pair: {"; ".join(QUESTIONS)}. '
                                        'By default, what the labels answer']
 
+def not_looked_at(
+    hh:HH,                   # All pairs
+    seed:int,                # Of the look
+    exclude:Collection[str]  # Flags of pairs to leave out
+)->HH:
+    "The pairs but for those that `hh-look` shows by default with this seed: a reader may know their labels"
+    looked_at = set(examples(hh, LOOK_N, seed)['id'])
+    return hh.filter(lambda pair: pair.id not in looked_at and not set(exclude).intersection(pair.flags))
+
+def _wait_for_enter()->None:
+    "Let somebody at a terminal read the warning before the screen is cleared"
+    if not sys.stdin.isatty(): return
+    try: input('Enter shows the first pair, Ctrl-C leaves. ')
+    except EOFError: sys.exit(0)
+
 @call_parse
 def hh_review(
     file:Path,                 # For the verdicts, such as verdicts.jsonl; if it is there, the review goes on
     N:int=50,                  # Pairs of each kind
     Kind:KindOption=None,
-    Seed:int=0,                # Decides which pairs, their order, and which reply is A
+    Seed:int=0,                # Decides pairs, order and A; what hh-look shows by default with it is left out
     Reader:str='',             # Noted with each verdict
     Question:QuestionOption=None,
     split:SplitOption='train',
@@ -261,10 +305,17 @@ def hh_review(
 )->None:
     "Read pairs blind, and keep the verdicts"
     with in_one_line('hh-review'):
+        # Check all that was asked for before anything is loaded
         sources = sources_of(Kind, source)
-        hh = load_hh(path, cast(Split, split), sources, exclude=_flags_in(eXclude))
+        exclude = _flags_in(eXclude)
+        _check_n(N)
+        _check_folder(file)
+        if file.is_file(): read_verdicts(file)
+        # The warning, the pairs, and the review
         if path != 'sample': _warn()
+        hh = not_looked_at(_load(path, split, sources, exclude=()), Seed, exclude)
         review = Review(examples(hh, N, Seed), file, Seed, Reader, Question)
+        if path != 'sample': _wait_for_enter()
         review_terminal(review)
 
 # %% ../nbs/11_cli.ipynb #7c0ac0f1
@@ -277,6 +328,15 @@ def _template(
         raise ValueError(f'--template is {", ".join(_TEMPLATES)}, or a file with a prompt that holds '
                          f'{{instruction}}, not {name}')
     return Template(Path(name).read_text(encoding='utf-8'))
+
+def _check_export(file:str, format:str, force:bool, template:Template | None)->None:
+    "Raise what `export` would raise after the load"
+    if template and not FORMATS[format].templated:
+        raise ValueError(f'--template: the format {format} takes none. Leave it out.')
+    if file == STDOUT: return
+    path = Path(file).expanduser()
+    check_free(path, force)
+    _check_folder(path)
 
 # %% ../nbs/11_cli.ipynb #f8df5b90
 FormatOption = Annotated[str | None, f"{', '.join(FORMATS)}; by default, the file's name decides"]
@@ -298,11 +358,13 @@ def hh_export(
 )->None:
     "Write the pairs to a file, for training"
     with in_one_line('hh-export'):
-        # Check name, format and template before anything is loaded
+        # Check all that was asked for before anything is loaded
         format = format_of(file, Format)
         around = _template(template) if template else None
         sources = sources_of(Kind, source)
-        hh:Any = load_hh(path, cast(Split, split), sources, exclude=_flags_in(eXclude))
+        exclude = _flags_in(eXclude)
+        _check_export(file, format, force, around)
+        hh:Any = _load(path, split, sources, exclude)
         hh.export(file, format, force, around)
         # The report goes where the pairs do not
         if file == STDOUT: to, where = sys.stderr, 'standard output'

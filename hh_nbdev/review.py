@@ -21,7 +21,8 @@ from .verdicts import (ANSWERS, ASKED, QUESTIONS, Agreement, Verdict, append_lin
                                open_verdicts, text_digest, verdict_line)
 
 # %% auto #0
-__all__ = ['KEYS', 'BUTTONS', 'Blind', 'side_at_a', 'Review', 'print_table', 'review_terminal', 'review_widget', 'write_look']
+__all__ = ['KEYS', 'BUTTONS', 'Blind', 'side_at_a', 'Review', 'print_table', 'review_terminal', 'review_widget', 'check_look',
+           'write_look']
 
 # %% ../nbs/10_review.ipynb #5f8fdcde
 class Blind(NamedTuple):
@@ -137,6 +138,11 @@ class Review:
         return self.total - self.left
 
     @property
+    def kept(self)->int:
+        "Pairs with an answer in the file; one that was taken up again still has its old one there"
+        return len(self._verdicts)
+
+    @property
     def current(self)->Blind|None:
         "The pair to answer now; None when all are done"
         if not self._todo: return None
@@ -194,7 +200,7 @@ class Review:
         self._past.append(self._todo.pop(0))
 
     def back(self)->None:
-        "Take up the pair answered last once more; its new answer will count"
+        "Take up the pair answered last once more; its old answer stands until there is a new one"
         if not self._past: raise ValueError('there is no answer to take back')
         self._todo.insert(0, self._past.pop())
 
@@ -206,7 +212,7 @@ class Review:
         self._past.clear()  # a reader who has seen the result is no longer blind
         return Agreement((pair, verdicts[id]) for id, pair in self._pairs.items())
 
-    def __repr__(self)->str: return f'Review({self.done} of {self.total} done, in {self.file})'
+    def __repr__(self)->str: return f'Review({self.kept} of {self.total} answered, in {self.file})'
 
 # %% ../nbs/10_review.ipynb #19e00726
 KEYS = dict(a='A', b='B', t='tie', s='skip', u='undo', r='remark', w='whole', f='fold', q='quit')
@@ -246,7 +252,7 @@ class _Screen:
         "What stands below the pair, as lines: notes on it, then the keys"
         from rich.text import Text
         before = ''
-        if self.review.earlier: before = f'Your answer was {self.review.earlier}. '
+        if self.review.earlier: before = f'Your answer {self.review.earlier} stands until you give another. '
         if self.review.remark: before += f'Your remark: {self.review.remark:.60}'
         keys = ', '.join(f'{key}: {what}' for key, what in KEYS.items())
         lines = ['']
@@ -404,7 +410,8 @@ def review_terminal(
         while review.current: _ask(screen)
     except (EOFError, KeyboardInterrupt): print()
     if screen.single_keys: screen.to.clear()
-    print(review)
+    goes_on = '; the same command goes on' if review.left else ''
+    print(f'{review.kept} of {review.total} answered, kept in {review.file}{goes_on}.')
     if review.left: return
     told = review.result()
     print_table(told, told.words(), screen.to)
@@ -451,8 +458,8 @@ class _Widget:
             lines = [repr(told), '', *_disagreements(told)]
             self.page.value = '<pre>' + escape_html('\n'.join(lines)) + '</pre>'
         # What was done
-        if review.earlier: note += f' Your answer was: {review.earlier}.'
-        done = f'{review.done} of {review.total} answered, in {review.file}. {note}'
+        if review.earlier: note += f' Your answer {review.earlier} stands until you give another.'
+        done = f'{review.kept} of {review.total} answered, in {review.file}. {note}'
         self.said.value = f'<p role="status">{escape_html(done)}</p>'
 
     def press(self, letter:str)->None:
@@ -504,9 +511,15 @@ def review_widget(
 # %% ../nbs/10_review.ipynb #10f0a931
 _LOOK_INTRO = """# A look of my own at HH
 
-**Content warning.** These pairs can be offensive or upsetting. They are shown as they are in the data.
+{about}
 
 Run it from the top. Your comments go below the pairs. The seed was fixed before anybody saw a pair."""
+
+_LOOK_WARNING = """**Content warning.** These pairs can be offensive or upsetting. They are shown as they are in the data."""
+
+_LOOK_SAMPLE = """**THIS IS NOT HH.** These pairs are the small sample that ships with hh_nbdev, written by us to look like it.
+To look at HH, write this notebook again under another name, and name the folder with the data:
+`HH_DATA=/path/to/hh hh-look --notebook my/hh.ipynb`."""
 
 _LOOK_COMMENT = """*What sets the chosen reply apart from the rejected one?*
 
@@ -524,6 +537,7 @@ _LOOK_RESULT = "When all are answered: how often you agree with the annotators, 
 
 # %% ../nbs/10_review.ipynb #10f0a932
 def _look_cells(
+    about:str,              # What the pairs are, in the first cell
     pairs:Sequence[Pair],   # The drawn pairs
     load:str,               # Code that loads the data
     n:int,                  # Pairs of each kind
@@ -535,7 +549,7 @@ def _look_cells(
                      'from hh_nbdev.basics import import_or_none'),
             ('code', f'{load}\nhh.report'),
             ('code', f'drawn = examples(hh, n={n}, seed={seed})')]
-    cells = [('markdown', _LOOK_INTRO), *code]
+    cells = [('markdown', _LOOK_INTRO.format(about=about)), *code]
     # Each pair, with room for a comment
     for i, pair in enumerate(pairs):
         heading = f'## {pair.kind} pair, `{pair.id}`'
@@ -575,6 +589,20 @@ def _notebook_json(
     notebook = dict(cells=written, metadata=metadata, nbformat=4, nbformat_minor=5)
     return json.dumps(notebook, indent=1) + '\n'
 
+# %% ../nbs/10_review.ipynb #10f0a938
+def check_look(
+    file:str|Path # The notebook to write, such as 'my/look.ipynb'
+)->Path:          # The same, with `~` replaced
+    "Raise what `write_look` raises for a name that will not do, before anything is loaded"
+    file = Path(file).expanduser()
+    if file.suffix != '.ipynb': raise ValueError(f'{file}: a notebook ends in .ipynb')
+    if file.exists():
+        raise FileExistsError(f'{file} exists, and may hold your comments. Choose another name.')
+    above = file.parent.parent  # the notebook's own folder is made if missing
+    if not above.is_dir():
+        raise FileNotFoundError(f'{file}: there is no folder {above}. Make it first, or choose another.')
+    return file
+
 # %% ../nbs/10_review.ipynb #10f0a933
 def write_look(
     file:str|Path,
@@ -609,14 +637,12 @@ def write_look(
     seed
         Decides which pairs are drawn
     """
-    file = Path(file).expanduser()
+    file = check_look(file)
     sources = list(sources)
-    if file.suffix != '.ipynb': raise ValueError(f'{file}: a notebook ends in .ipynb')
-    if file.exists():
-        raise FileExistsError(f'{file} exists, and may hold your comments. Choose another name.')
     hh = load_hh(path, split, sources, exclude=exclude)
     load = f'hh = {_load_code(path, split, sources, list(exclude))}'
     drawn = examples(hh, n, seed)
-    cells = _look_cells(drawn, load, n, seed, f'{file.stem}_verdicts.jsonl')
+    about = _LOOK_SAMPLE if path == 'sample' else _LOOK_WARNING
+    cells = _look_cells(about, drawn, load, n, seed, f'{file.stem}_verdicts.jsonl')
     file.parent.mkdir(exist_ok=True)
     with atomic_write(file) as part: part.write_text(_notebook_json(cells), encoding='utf-8')

@@ -124,6 +124,9 @@ def read_verdicts(
         except ValueError as e:
             is_last = number == len(lines) - 1
             if is_last and _may_be_torn(line, verdicts): return verdicts, line
+            if not any(b'"digest"' in line for line in lines):  # a field of every verdict
+                raise BadFile(f'{file} is not a verdict file: line {number} (counted from 0): {e}. '
+                              'Choose another name.') from None
             raise BadFile(f'{file}, line {number} (counted from 0): {e}. '
                           'Fix that line, or remove it: its pair will then be asked again.') from None
     return verdicts, b''

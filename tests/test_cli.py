@@ -6,12 +6,12 @@ import pexpect
 import pytest
 
 import hh_nbdev
-from hh_nbdev.cli import COMMANDS
+from hh_nbdev.cli import COMMANDS, WARNING, not_looked_at
 from hh_nbdev.files import SOURCES, find_files
 from hh_nbdev.load import load_hh, read_lines
 from hh_nbdev.look import _UNSEEN as UNSEEN, examples, visible
 from hh_nbdev.transcript import FLAGS, SKIP_REASONS, parse_line
-from hh_nbdev.verdicts import QUESTIONS
+from hh_nbdev.verdicts import QUESTIONS, read_verdicts
 from hostile import HOSTILE
 
 BIN = Path(sys.executable).parent
@@ -32,10 +32,11 @@ def look(tmp_path, *args, **env):
     assert got.returncode == 0, got.stderr
     return got.stdout
 
-def in_terminal(tmp_path, *args, columns=100, **env):
-    "What a terminal of so many columns is sent by hh-look"
-    terminal = pexpect.spawn(str(BIN/'hh-look'), list(args), env=environ(tmp_path, TERM='xterm-256color', **env),
+def in_terminal(tmp_path, *args, columns=100, command='hh-look', typed='', **env):
+    "What a terminal of so many columns is sent by a command"
+    terminal = pexpect.spawn(str(BIN/command), list(args), cwd=str(tmp_path), env=environ(tmp_path, TERM='xterm-256color', **env),
                              dimensions=(30, columns), encoding='utf-8', timeout=60)
+    if typed: terminal.send(typed)
     terminal.expect(pexpect.EOF)
     terminal.close()
     return terminal.before.replace('\r\n', '\n')
@@ -140,8 +141,9 @@ def test_a_pair_that_is_excluded_can_still_be_looked_up(tmp_path):
 
 MISTAKES = [
     (['--id', 'helpful-base/train:99'], 'has no row at line 99'), (['--id', 'nonsense'], '--id is like'),
+    (['--id', 'helpfulbase/train:3'], '--id is like'),
     (['--kind', 'x'], '--kind'), (['--source', 'x'], '--source'), (['--grep', '('], '--grep'), (['--split', 'dev'], 'split'),
-    (['--n', '-1'], 'cannot draw'), (['--kind', 'helpful', '--source', 'harmless-base'], 'is not helpful'),
+    (['--n', '-1'], '--n is 0 or more'), (['--kind', 'helpful', '--source', 'harmless-base'], 'is not helpful'),
     (['--exclude', 'x'], '--exclude takes'), (['--notebook', 'x.txt'], 'ends in .ipynb')]
 
 @pytest.mark.parametrize('args, word', MISTAKES, ids=[' '.join(args) for args, _ in MISTAKES])
@@ -149,6 +151,30 @@ def test_mistakes_get_one_line(tmp_path, args, word):
     got = run(tmp_path, '--path', 'sample', *args)
     assert_one_line(got, 'hh-look: ')
     assert word in got.stderr
+
+SEEN_AT_ONCE = [
+    ('hh-look', ['--notebook', 'x.txt'], 'ends in .ipynb'), ('hh-look', ['--notebook', 'there.ipynb'], 'may hold your comments'),
+    ('hh-look', ['--notebook', 'no/such/x.ipynb'], 'there is no folder no'), ('hh-look', ['-n', '-1'], '--n is 0 or more'),
+    ('hh-review', ['v.jsonl', '-n', '-1'], '--n is 0 or more'), ('hh-review', ['no/v.jsonl'], 'there is no folder no'),
+    ('hh-review', ['there.ipynb'], 'is not a verdict file'), ('hh-export', ['there.jsonl'], 'exists'),
+    ('hh-export', ['no/x.jsonl'], 'there is no folder no'),
+    ('hh-export', ['x.parquet', '--template', 'alpaca'], 'the format parquet takes none')]
+
+@pytest.mark.parametrize('command, args, word', SEEN_AT_ONCE, ids=[' '.join([name, *args]) for name, args, _ in SEEN_AT_ONCE])
+def test_what_can_be_seen_at_once_is_said_before_the_load(tmp_path, command, args, word):
+    "The folder holds no data, so a load would fail for that reason"
+    for name in 'there.ipynb', 'there.jsonl': (tmp_path/name).write_text('{\n "cells": []\n}\n')
+    got = run(tmp_path, *args, '--path', str(tmp_path), command=command)
+    assert_one_line(got, f'{command}: ')
+    assert word in got.stderr and 'looked for' not in got.stderr
+    assert (tmp_path/'there.jsonl').read_text() == '{\n "cells": []\n}\n'
+
+@pytest.mark.parametrize('command, args', [('hh-look', []), ('hh-review', ['v.jsonl']), ('hh-export', ['x.jsonl', '--force'])])
+def test_a_command_at_a_terminal_says_what_it_reads(tmp_path, long_text, command, args):
+    said = in_terminal(tmp_path, *args, *long_text, command=command, columns=300, typed='\x04')   # Ctrl-D
+    assert f'Reading 1 file in {tmp_path} …' in said
+    got = run(tmp_path, *args, *long_text, command=command, typed='')
+    assert got.returncode == 0 and not got.stderr
 
 def test_bad_rows_and_files_get_one_line(tmp_path):
     for row in '{"chosen": null}', '<html>', '{"chosen": 1, "rejected": 2}':
@@ -174,10 +200,11 @@ def test_wide_terminal(tmp_path):
 
 def test_the_warning_breaks_between_words(tmp_path, long_text):
     for columns in 40, 33, 50:
-        warning = in_terminal(tmp_path, *long_text, columns=columns).split('\n\n')[0]
+        said = in_terminal(tmp_path, *long_text, columns=columns)
+        warning = said[said.index('Content'):].split('\n\n')[0]
         assert warning.split('\n') == [line.strip() for line in warning.split('\n')] and '\n' in warning
         assert max(map(len, warning.split('\n'))) < columns
-        assert ' '.join(warning.split()) == hh_nbdev.cli.WARNING
+        assert ' '.join(warning.split()) == WARNING
 
 def test_hostile_rows_in_a_terminal(tmp_path):
     "Not one escape, control or direction character of the data reaches the terminal, and all of each text is shown"
@@ -268,12 +295,38 @@ def test_review_goes_on_where_it_was(tmp_path):
     file.write_text('no verdict\n' + file.read_text())
     assert review('').returncode == 1
 
+def default_draws(hh):
+    "What hh-look and hh-review show by default"
+    return set(examples(hh)['id']), set(examples(not_looked_at(hh, seed=0, exclude=()), 50)['id'])
+
+def test_review_leaves_out_what_a_look_has_shown(tmp_path):
+    file = tmp_path/'verdicts.jsonl'
+    assert run(tmp_path, str(file), '--path', 'sample', command='hh-review', typed='s\n' * 99).returncode == 0
+    asked = {verdict.id for verdict in read_verdicts(file)[0]}
+    seen = set(ids(look(tmp_path)))
+    assert len(seen) == 6 and not asked & seen
+    assert (seen, asked) == default_draws(SAMPLE)
+    assert 'hh-look' in run(tmp_path, '--help', command='hh-review').stdout
+
+@pytest.mark.real
+def test_review_leaves_out_what_a_look_has_shown_of_the_real_test_files():
+    seen, asked = default_draws(load_hh(split='test'))
+    assert (len(seen), len(asked)) == (6, 100) and not seen & asked
+
+def test_the_warning_comes_before_the_load_and_stays_until_enter(tmp_path, long_text):
+    terminal = pexpect.spawn(str(BIN/'hh-review'), ['v.jsonl', *long_text], env=environ(tmp_path, TERM='xterm'), cwd=str(tmp_path),
+                             dimensions=(30, 300), encoding='utf-8', timeout=60)
+    terminal.expect_exact('Enter shows the first pair')
+    assert terminal.before.index(WARNING) < terminal.before.index('Reading 1 file')
+    assert '\x1b[2J' not in terminal.before
+    terminal.close()
+
 def test_review_asks_the_question_of_ones_choice_and_leaves_out_equal_replies(tmp_path):
     file = tmp_path/'verdicts.jsonl'
     got = run(tmp_path, str(file), '--path', 'sample', '-n', '99', '-q', 'rather', '-x', 'identical', '-r', 'me',
               command='hh-review', typed='t\n' * 99)
     rows = [json.loads(line) for line in file.read_text().splitlines()]
-    assert got.stdout.count(QUESTIONS['rather']) == len(rows) == sum('identical' not in pair.flags for pair in SAMPLE)
+    assert got.stdout.count(QUESTIONS['rather']) == len(rows) == len(not_looked_at(SAMPLE, seed=0, exclude=['identical']))
     assert {(row['question'], row['reader'], row['answer']) for row in rows} == {('rather', 'me', 'tie')}
     got = run(tmp_path, str(file), '--path', 'sample', command='hh-review', typed='')
     assert_one_line(got, f'hh-review: {file} asks')
@@ -374,3 +427,5 @@ def test_a_notebook_on_the_sample_if_there_is_no_data(tmp_path):
     got = run(tmp_path, '--notebook', 'look.ipynb')
     assert got.returncode == 0 and 'THIS IS NOT HH' in got.stderr
     assert "load_hh('sample'" in (tmp_path/'look.ipynb').read_text()
+    first = ''.join(json.loads((tmp_path/'look.ipynb').read_text())['cells'][0]['source'])
+    assert 'THIS IS NOT HH' in first and 'HH_DATA=' in first and 'make lab' in got.stdout

@@ -204,6 +204,26 @@ def test_going_back_shows_the_old_answer_and_remark_and_keeps_a_remark_not_yet_u
     assert [(verdict.answer, verdict.remark) for verdict in verdicts_in(review.file)] == [
         ('B', 'on the question'), ('tie', 'on the question'), ('A', 'half typed')]
 
+def test_an_answer_taken_back_stands_in_the_count_as_in_the_file_until_there_is_another(tmp_path):
+    hh, file = make_pairs(6), tmp_path/'v.jsonl'
+    review = Review(hh, file)
+    for letter in 'abt': review.answer(letter)
+    review.back()
+    assert (review.done, review.kept, len(verdicts_in(file))) == (2, 3, 3)
+    assert repr(review) == f'Review(3 of 6 answered, in {file})'
+    again = Review(hh, file)
+    assert (again.done, again.kept) == (3, 3)
+    review.answer('a')
+    assert (review.done, review.kept, Review(hh, file).kept) == (3, 3, 3)
+
+def test_undo_and_quit_tells_what_the_file_keeps(tmp_path):
+    file = tmp_path/'v.jsonl'
+    terminal = session(file)
+    press(terminal, 'a', 'b', 'u')
+    said = end(terminal, 'q')
+    assert f'2 of 4 answered, kept in {file}; the same command goes on.' in said
+    assert answers_in(file) == ['A', 'B']
+
 def test_an_old_answer_under_another_seed_is_told_by_the_letters_of_this_one(tmp_path):
     pair = make_pairs(1)[0]
     for a in 'chosen', 'rejected':
@@ -324,7 +344,7 @@ def test_a_widget_keeps_remarks_on_going_back_and_lists_disagreements_at_the_end
     key.value = 'a'
     remark.value = 'half typed'
     key.value = 'u'
-    assert remark.value == 'first' and 'Your answer was: A' in said.value
+    assert remark.value == 'first' and 'Your answer A stands' in said.value and '1 of 2 answered' in said.value
     key.value = 'b'
     assert remark.value == 'half typed'
     key.value = 'b'
@@ -382,14 +402,14 @@ def test_keys_in_a_terminal(tmp_path):
     press(terminal, 'a', '\x1b[A', 'ab', 'x')                                     # an arrow key is no A
     assert remarks_in(file) == [('A', '')]
     shown = press(terminal, 'r', 'shorter\n', 'b', 'u')
-    assert 'Your answer was B. Your remark: shorter' in shown
+    assert 'Your answer B stands until you give another. Your remark: shorter' in shown
     press(terminal, 't')
     assert remarks_in(file) == [('A', ''), ('B', 'shorter'), ('tie', 'shorter')]
     said = end(terminal, 'q')
-    assert '2 of 4 done' in said and 'agrees' not in said
+    assert f'2 of 4 answered, kept in {file}; the same command goes on.' in said and 'agrees' not in said
     terminal = session(file)
     press(terminal, 's')
-    assert '3 of 4 done' in end(terminal, '\x04')                                 # Ctrl-D
+    assert '3 of 4 answered' in end(terminal, '\x04')                                 # Ctrl-D
     assert answers_in(file)[3:] == ['skip']
 
 def test_a_letter_and_enter_in_one_answer_once(tmp_path):
@@ -419,8 +439,8 @@ def test_a_narrow_terminal_that_knows_ascii_only(tmp_path):
     terminal = session(tmp_path/'v.jsonl', columns=40, **ascii_only)
     press(terminal, 's', 's', 's')
     said = end(terminal, 'b')
-    assert '4 of 4 done' in said and 'agrees, all' in said
-    assert max(map(len, said.split('\n'))) <= max(40, len(f'Review(4 of 4 done, in {tmp_path}/v.jsonl)'))
+    assert f'4 of 4 answered, kept in {tmp_path}/v.jsonl.' in said and 'agrees, all' in said
+    assert max(map(len, said.split('\n'))) <= max(40, len(f'4 of 4 answered, kept in {tmp_path}/v.jsonl.'))
 
 def long_pairs(n):
     "Pairs of which each text is longer than any screen"
@@ -545,7 +565,7 @@ def test_the_end_lists_the_pairs_on_which_reader_and_label_disagree(tmp_path):
     assert len(against) >= 2
     assert f'disagree: {len(against)}' in said
     for verdict in against: assert f'{verdict.id}: you took {verdict.answer}\n' in said
-    lines = [line for line in said.split('\n') if not line.startswith('Review(')]
+    lines = [line for line in said.split('\n') if ' answered, kept in ' not in line]
     assert max(map(len, lines)) <= 50
 
 def test_without_a_terminal_each_line_is_a_key(tmp_path):
@@ -553,10 +573,10 @@ def test_without_a_terminal_each_line_is_a_key(tmp_path):
         command = session_of(tmp_path/'v.jsonl')
         return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
     said = run('a\nr\nthis one\nB \n')
-    assert '2 of 4 done' in said and CLEAR not in said
+    assert '2 of 4 answered' in said and CLEAR not in said
     assert remarks_in(tmp_path/'v.jsonl') == [('A', ''), ('B', 'this one')]
-    assert '2 of 4 done' in run('')
-    assert '4 of 4 done' in run('t\ns\n')
+    assert '2 of 4 answered' in run('')
+    assert '4 of 4 answered' in run('t\ns\n')
 
 def test_without_a_terminal_as_well_nothing_is_judged_that_was_not_shown(tmp_path):
     file = tmp_path/'v.jsonl'
