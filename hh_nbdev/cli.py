@@ -22,9 +22,7 @@ from .transcript import ASSISTANT, FLAGS, HUMAN, SKIP_REASONS, parse_line, read_
 from .verdicts import QUESTIONS, read_verdicts
 
 # %% auto #0
-__all__ = ['KindOption', 'SourceOption', 'SplitOption', 'PathOption', 'ExcludeOption', 'VersionOption', 'WARNING', 'NOT_HH',
-           'LOOK_N', 'ID', 'QuestionOption', 'FormatOption', 'TemplateOption', 'COMMANDS', 'in_one_line', 'sources_of',
-           'load_or_sample', 'print_report', 'hh_look', 'not_looked_at', 'hh_review', 'hh_export', 'main']
+__all__ = ['WARNING', 'LOOK_N', 'ID', 'COMMANDS', 'sources_of', 'hh_look', 'not_looked_at', 'hh_review', 'hh_export', 'main']
 
 # %% ../nbs/11_cli.ipynb #7c0ac0b2
 if __name__ == '__main__' and globals().get('__spec__'):  # python -m hh_nbdev.cli; a notebook has no spec
@@ -34,7 +32,7 @@ if __name__ == '__main__' and globals().get('__spec__'):  # python -m hh_nbdev.c
 
 # %% ../nbs/11_cli.ipynb #afc2e0dd
 @contextmanager
-def in_one_line(
+def _in_one_line(
     name:str # The command
 )->Iterator[None]:
     "Print an error that a user can fix as one line, and exit with status 1; print a warning as one line"
@@ -65,12 +63,12 @@ def _say(text:str, stream:Any=None)->None:
 _KINDS = tuple(dict.fromkeys(map(kind_of, SOURCES)))
 _TEMPLATES = dict(alpaca=ALPACA, dialogue=DIALOGUE)
 
-KindOption = Annotated[str | None, f'Only this kind: {" or ".join(_KINDS)}']
-SourceOption = Annotated[str | None, f'Only this collection: {", ".join(SOURCES)}']
-SplitOption = Annotated[str, ' or '.join(SPLITS)]
-PathOption = Annotated[str | None, "The folder with the files; 'sample' is the shipped sample"]
-ExcludeOption = Annotated[str | None, f'Flags of pairs to leave out, with commas: {", ".join(FLAGS)}']
-VersionOption = Annotated[bool, 'Show the version and exit',
+_KindOption = Annotated[str | None, f'Only this kind: {" or ".join(_KINDS)}']
+_SourceOption = Annotated[str | None, f'Only this collection: {", ".join(SOURCES)}']
+_SplitOption = Annotated[str, ' or '.join(SPLITS)]
+_PathOption = Annotated[str | None, "The folder with the files; 'sample' is the shipped sample"]
+_ExcludeOption = Annotated[str | None, f'Flags of pairs to leave out, with commas: {", ".join(FLAGS)}']
+_VersionOption = Annotated[bool, 'Show the version and exit',
                           dict(action='version', version=f'hh_nbdev {__version__}')]
 
 # %% ../nbs/11_cli.ipynb #cb1da98e
@@ -109,7 +107,7 @@ def _check_folder(file:Path)->None:
 # %% ../nbs/11_cli.ipynb #f8813d77
 WARNING = ('Content warning: these pairs can be offensive or upsetting. '
            'They are shown as they are in the data.')
-NOT_HH = ('THIS IS NOT HH: no data was found, so here is the small sample that ships with hh_nbdev, '
+_NOT_HH = ('THIS IS NOT HH: no data was found, so here is the small sample that ships with hh_nbdev, '
           'written by us to look like it.')
 
 def _warn()->None:
@@ -130,7 +128,7 @@ def _load(
     if sys.stderr.isatty() and path != 'sample': _say(f'Reading {files} {place} …', sys.stderr)
     return load_hh(path, cast(Split, split), sources, exclude=exclude)
 
-def load_or_sample(
+def _load_or_sample(
     path:str | None,     # The folder; None looks where `find_files` says
     split:str,           # 'train' or 'test'
     sources:list[str],   # Collections
@@ -142,13 +140,13 @@ def load_or_sample(
     except DataNotFound as e:
         if not sample or e.named: raise
         print(e, file=sys.stderr)
-        _say(NOT_HH, sys.stderr)
+        _say(_NOT_HH, sys.stderr)
         return load_hh('sample', sources=sources, exclude=exclude), True
     if path != 'sample': _warn()
     return hh, False
 
 # %% ../nbs/11_cli.ipynb #de86a0f7
-def print_report(
+def _print_report(
     report:Report # What became of every row
 )->None:
     "Print a report: as a table, or as sentences where there is no room for one"
@@ -218,20 +216,20 @@ def _show_row(
 def hh_look(
     *folder:Annotated[str, dict(help=argparse.SUPPRESS)],  # only for the hint below
     N:int=LOOK_N,               # Pairs of each kind
-    Kind:KindOption=None,
+    Kind:_KindOption=None,
     Seed:int=0,                 # The same data, --n and --seed show the same pairs on every machine
     Id:str | None=None,         # Show the row with this id in full, pair or not, such as helpful-base/test:0
     Grep:str | None=None,       # Draw from pairs with this regular expression, in any case, and mark it
     Full:bool=False,            # Fold nothing
-    split:SplitOption='train',
-    source:SourceOption=None,
-    path:PathOption=None,
-    eXclude:ExcludeOption=None,
+    split:_SplitOption='train',
+    source:_SourceOption=None,
+    path:_PathOption=None,
+    eXclude:_ExcludeOption=None,
     notebook:str | None=None,   # Write a notebook for a look of your own to this file, such as my/look.ipynb
-    version:VersionOption=False
+    version:_VersionOption=False
 )->None:
     "Show the report on the data, then pairs side by side"
-    with in_one_line('hh-look'):
+    with _in_one_line('hh-look'):
         # Check what was asked for before anything is loaded
         if folder: raise ValueError(f'give the folder as --path {folder[0]}')
         if Id:
@@ -246,8 +244,8 @@ def hh_look(
         _check_n(N)
         if notebook: check_look(notebook)
         # The report, then what was asked for
-        hh, is_sample = load_or_sample(path, split, sources, exclude, sample=not Id)
-        print_report(hh.report)
+        hh, is_sample = _load_or_sample(path, split, sources, exclude, sample=not Id)
+        _print_report(hh.report)
         if Id: return _show_id(hh, Id, path)
         if is_sample: path = 'sample'
         if notebook: return _write_notebook(notebook, path, split, sources, exclude, N, Seed)
@@ -271,7 +269,7 @@ def _write_notebook(
          'your comments go below the pairs.')
 
 # %% ../nbs/11_cli.ipynb #42e88a57
-QuestionOption = Annotated[str | None, f'Ask this of each pair: {"; ".join(QUESTIONS)}. '
+_QuestionOption = Annotated[str | None, f'Ask this of each pair: {"; ".join(QUESTIONS)}. '
                                        'By default, what the labels answer']
 
 def not_looked_at(
@@ -293,18 +291,18 @@ def _wait_for_enter()->None:
 def hh_review(
     file:Path,                 # For the verdicts, such as verdicts.jsonl; if it is there, the review goes on
     N:int=50,                  # Pairs of each kind
-    Kind:KindOption=None,
+    Kind:_KindOption=None,
     Seed:int=0,                # Decides pairs, order and A; what hh-look shows by default with it is left out
     Reader:str='',             # Noted with each verdict
-    Question:QuestionOption=None,
-    split:SplitOption='train',
-    source:SourceOption=None,
-    path:PathOption=None,
-    eXclude:ExcludeOption=None,
-    version:VersionOption=False
+    Question:_QuestionOption=None,
+    split:_SplitOption='train',
+    source:_SourceOption=None,
+    path:_PathOption=None,
+    eXclude:_ExcludeOption=None,
+    version:_VersionOption=False
 )->None:
     "Read pairs blind, and keep the verdicts"
-    with in_one_line('hh-review'):
+    with _in_one_line('hh-review'):
         # Check all that was asked for before anything is loaded
         sources = sources_of(Kind, source)
         exclude = _flags_in(eXclude)
@@ -339,25 +337,25 @@ def _check_export(file:str, format:str, force:bool, template:Template | None)->N
     _check_folder(path)
 
 # %% ../nbs/11_cli.ipynb #f8df5b90
-FormatOption = Annotated[str | None, f"{', '.join(FORMATS)}; by default, the file's name decides"]
-TemplateOption = Annotated[str | None, f'The text around each pair in the format trl: {", ".join(_TEMPLATES)},'
+_FormatOption = Annotated[str | None, f"{', '.join(FORMATS)}; by default, the file's name decides"]
+_TemplateOption = Annotated[str | None, f'The text around each pair in the format trl: {", ".join(_TEMPLATES)},'
                                        ' or a file with a prompt that holds {instruction}']
 
 @call_parse
 def hh_export(
     file:str,                  # The file to write; - is standard output
-    Format:FormatOption=None,
+    Format:_FormatOption=None,
     force:bool=False,          # Replace a file that is there?
-    template:TemplateOption=None,
-    Kind:KindOption=None,
-    split:SplitOption='train',
-    source:SourceOption=None,
-    path:PathOption=None,
-    eXclude:ExcludeOption=None,
-    version:VersionOption=False
+    template:_TemplateOption=None,
+    Kind:_KindOption=None,
+    split:_SplitOption='train',
+    source:_SourceOption=None,
+    path:_PathOption=None,
+    eXclude:_ExcludeOption=None,
+    version:_VersionOption=False
 )->None:
     "Write the pairs to a file, for training"
-    with in_one_line('hh-export'):
+    with _in_one_line('hh-export'):
         # Check all that was asked for before anything is loaded
         format = format_of(file, Format)
         around = _template(template) if template else None

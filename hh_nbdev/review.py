@@ -21,8 +21,7 @@ from .verdicts import (ANSWERS, ASKED, QUESTIONS, Agreement, Verdict, append_lin
                                open_verdicts, text_digest, verdict_line)
 
 # %% auto #0
-__all__ = ['KEYS', 'BUTTONS', 'Blind', 'side_at_a', 'Review', 'print_table', 'review_terminal', 'review_widget', 'check_look',
-           'write_look']
+__all__ = ['KEYS', 'Blind', 'side_at_a', 'Review', 'print_table', 'review_terminal', 'review_widget', 'check_look', 'write_look']
 
 # %% ../nbs/10_review.ipynb #5f8fdcde
 class Blind(NamedTuple):
@@ -418,7 +417,7 @@ def review_terminal(
     for line in _disagreements(told): screen.to.print(visible(line))
 
 # %% ../nbs/10_review.ipynb #10f0a920
-BUTTONS = dict(a='A is better', b='B is better', t='Tie', s='Skip', u='Back')  # letter: what its button says
+_BUTTONS = dict(a='A is better', b='B is better', t='Tie', s='Skip', u='Back')  # letter: what its button says
 
 # %% ../nbs/10_review.ipynb #10f0a921
 class _Widget:
@@ -432,14 +431,14 @@ class _Widget:
         self.key = widgets.Text(description='Answer', placeholder='a, b, t, s or u')
         self.remark = widgets.Text(description='Remark', placeholder='in your own words')
         self.key.observe(self.typed, 'value')
-        buttons = [self.button(widgets, letter) for letter in BUTTONS]
+        buttons = [self.button(widgets, letter) for letter in _BUTTONS]
         fields = widget_row(self.key, self.remark)
         self.box = widgets.VBox([self.page, fields, widget_row(*buttons), self.said])
         self.show()
 
     def button(self, widgets:Any, letter:str)->Any:
         "The button that does the same as a letter"
-        button = widgets.Button(description=BUTTONS[letter], tooltip=f'The letter {letter} does the same')
+        button = widgets.Button(description=_BUTTONS[letter], tooltip=f'The letter {letter} does the same')
         button.on_click(lambda _: self.click(letter))
         return button
 

@@ -23,8 +23,8 @@ from .transcript import ASSISTANT, HUMAN
 from .load import COLUMNS, HH, Pair, read_lines
 
 # %% auto #0
-__all__ = ['PLACEHOLDER', 'ALPACA', 'DIALOGUE', 'TEXTS', 'SURROGATE', 'MISSING', 'READ_BACK', 'JSON_LINES', 'FORMATS', 'STDOUT',
-           'Template', 'Text', 'to_text', 'to_messages', 'chat_text', 'Format', 'format_of']
+__all__ = ['ALPACA', 'DIALOGUE', 'TEXTS', 'FORMATS', 'STDOUT', 'Template', 'Text', 'to_text', 'to_messages', 'chat_text',
+           'Format', 'format_of']
 
 # %% ../nbs/08_train.ipynb #b39ec4d6
 def _digest(
@@ -140,7 +140,7 @@ class Template:
         _check_template('reply', self.reply, '{reply}')
 
 # %% ../nbs/08_train.ipynb #dfdd01e9
-PLACEHOLDER = re.compile(r'\{\{|\{%|\{[\w.!\[\]]+\}')  # Jinja's braces, or what `str.format` would fill in
+_PLACEHOLDER = re.compile(r'\{\{|\{%|\{[\w.!\[\]]+\}')  # Jinja's braces, or what `str.format` would fill in
 
 def _check_template(
     field:str,       # 'prompt' or 'reply'
@@ -150,7 +150,7 @@ def _check_template(
     "Raise `ValueError` unless a template has its placeholder, and nothing that only looks like one"
     if not isinstance(text, str): raise TypeError(f'the {field} of a template is text, not {text!r}')
     part = f'the {field} of this template'
-    for found in PLACEHOLDER.findall(text):
+    for found in _PLACEHOLDER.findall(text):
         if found in ('{{', '{%'):
             raise ValueError(f'{part} holds {found!r}, but a template is not Jinja, '
                              'and its braces are not doubled: '
@@ -176,8 +176,8 @@ class Text(NamedTuple):
 
 # %% ../nbs/08_train.ipynb #e3e169eb
 TEXTS = 'instruction', 'chosen', 'rejected'  # the fields of a `Pair` that a model reads
-SURROGATE = re.compile('[\ud800-\udfff]')    # half of a character: no file can hold it
-MISSING = 'None', 'nan', '<NA>', 'NaT'       # what tables put where there is no value, as text
+_SURROGATE = re.compile('[\ud800-\udfff]')    # half of a character: no file can hold it
+_MISSING = 'None', 'nan', '<NA>', 'NaT'       # what tables put where there is no value, as text
 
 def _check_text(
     field:str,   # One of `TEXTS`
@@ -185,11 +185,11 @@ def _check_text(
 )->None:
     "Raise `ValueError` for what is not text, so that no model trains on the word 'nan'"
     if isinstance(value, str):
-        if value.isascii() or not SURROGATE.search(value): return
+        if value.isascii() or not _SURROGATE.search(value): return
         raise ValueError(f'field {field!r}: half of a surrogate pair, which no file can hold. '
                          'Decode the text again.')
     problem = f'field {field!r}: found {shorten(str(value))} ({type(value).__name__}) instead of text.'
-    if str(value) in MISSING:
+    if str(value) in _MISSING:
         raise ValueError(f"{problem} An empty text is '', but CSV readers turn it into this; "
                          'in pandas, read with keep_default_na=False.')
     raise ValueError(f'{problem} Turn the column into text.')
@@ -439,7 +439,7 @@ def from_rows(cls:HH,
     return HH(pairs)
 
 # %% ../nbs/08_train.ipynb #6eb7ffe6
-READ_BACK = *Pair._fields, 'kind', 'id', 'skipped'  # the columns that are looked at on the way back
+_READ_BACK = *Pair._fields, 'kind', 'id', 'skipped'  # the columns that are looked at on the way back
 
 def _from_columns(
     names:Iterable[str],               # The names of a table's columns
@@ -452,7 +452,7 @@ def _from_columns(
         found = ', '.join(map(str, names))
         raise ValueError(f'column {missing[0]!r} is missing; found {found}')
     # Turn the columns into rows
-    used = [name for name in READ_BACK if name in names]
+    used = [name for name in _READ_BACK if name in names]
     columns = [values(name) for name in used]
     rows = (dict(zip(used, row)) for row in zip(*columns))
     return HH.from_rows(rows)
@@ -498,7 +498,7 @@ class Format(NamedTuple):
     write: Callable[[HH, Any, Template], None]  # Writes the pairs to an open binary file
     templated: bool = False    # Does the template matter?
 
-JSON_LINES = '.jsonl', '.jsonl.gz'
+_JSON_LINES = '.jsonl', '.jsonl.gz'
 
 # %% ../nbs/08_train.ipynb #708f1e79
 def _write_lines(
@@ -530,12 +530,12 @@ def _write_trl_chat(hh:HH, file:Any, template:Template)->None:
 
 # %% ../nbs/08_train.ipynb #de562679
 FORMATS = {  # if several fit a file's name, the first one is taken
-    'jsonl': Format('JSON lines with every column', JSON_LINES, _write_pairs),
+    'jsonl': Format('JSON lines with every column', _JSON_LINES, _write_pairs),
     'parquet': Format('the same as Parquet', ('.parquet', '.pq'), _write_parquet),
     'trl': Format("JSON lines with prompt, chosen and rejected as text, for TRL's trainers",
-                  JSON_LINES, _write_trl, templated=True),
+                  _JSON_LINES, _write_trl, templated=True),
     'trl-chat': Format('the same as messages, for a tokenizer with a chat template',
-                       JSON_LINES, _write_trl_chat),
+                       _JSON_LINES, _write_trl_chat),
 }
 
 # %% ../nbs/08_train.ipynb #4afa2ae2
@@ -546,7 +546,7 @@ def format_of(
     format:str | None=None  # One of `FORMATS`; None goes by the file's name
 )->str:                     # One of `FORMATS`
     "The format that a file's name asks for; raises `ValueError` for a name that fits none, or another"
-    name = JSON_LINES[0] if str(path) == STDOUT else Path(path).name.lower()
+    name = _JSON_LINES[0] if str(path) == STDOUT else Path(path).name.lower()
     # Without a format, the first that fits the name
     if format is None:
         for key, known in FORMATS.items():

@@ -16,9 +16,9 @@ from .load import HH, Pair
 from .stats import Kappa, Rate, cohens_kappa
 
 # %% auto #0
-__all__ = ['QUESTIONS', 'ASKED', 'ANSWERS', 'DIGEST', 'SIDES', 'DOES', 'YES_NO', 'CODES', 'Verdict', 'other_side', 'text_digest',
-           'parse_verdict', 'verdict_line', 'read_verdicts', 'append_line', 'open_verdicts', 'last_verdicts',
-           'check_texts', 'Agreement', 'agreement', 'kappa', 'read_codes']
+__all__ = ['QUESTIONS', 'ASKED', 'ANSWERS', 'SIDES', 'DOES', 'CODES', 'Verdict', 'text_digest', 'parse_verdict', 'verdict_line',
+           'read_verdicts', 'append_line', 'open_verdicts', 'last_verdicts', 'check_texts', 'Agreement', 'agreement',
+           'kappa', 'read_codes']
 
 # %% ../nbs/09_verdicts.ipynb #1f0a90d2
 QUESTIONS = {  # what a verdict file calls a question: what the reader is asked
@@ -47,11 +47,11 @@ class Verdict(NamedTuple):
     def choice(self)->str:
         "What was preferred: 'chosen', 'rejected', or else 'tie' or 'skip'"
         if self.answer == 'A': return self.a
-        if self.answer == 'B': return other_side(self.a)
+        if self.answer == 'B': return _other_side(self.a)
         return self.answer
 
 # %% ../nbs/09_verdicts.ipynb #1f0a90d3
-def other_side(
+def _other_side(
     side:str # 'chosen' or 'rejected'
 )->str:      # The other of the two
     "The reply that was not named"
@@ -66,13 +66,13 @@ def text_digest(
     return sha256(texts.encode()).hexdigest()[:16]
 
 # %% ../nbs/09_verdicts.ipynb #1f0a90d7
-DIGEST = re.compile('[0-9a-f]{16}')
+_DIGEST = re.compile('[0-9a-f]{16}')
 
 def _check(verdict:Verdict)->None:
     "Raise `ValueError` for the first field with a value that makes no sense"
     for name, value in verdict._asdict().items():
         if not isinstance(value, str): raise ValueError(f'field {name!r} is {value!r}, which is not a text')
-    if not DIGEST.fullmatch(verdict.digest):
+    if not _DIGEST.fullmatch(verdict.digest):
         raise ValueError(f"field 'digest' is {verdict.digest!r}, not 16 hexadecimal digits")
     known = dict(question=list(QUESTIONS), a=['chosen', 'rejected'], answer=list(ANSWERS.values()))
     for name, values in known.items():
@@ -414,15 +414,15 @@ def kappa(
 # %% ../nbs/09_verdicts.ipynb #c0de0002
 SIDES = ('chosen', 'rejected')
 DOES = ('gives', 'declines', 'sidesteps')
-YES_NO = (True, False)
+_YES_NO = (True, False)
 CODES: dict[str, tuple[Any, ...]] = {  # a field of a code file: what it may say; () is any text
     'reader': (), 'feature': (),                 # whose codes they are; the pattern that is judged
     'a': SIDES, 'side': SIDES,                   # of a pair: the reply that stood at A; of one reply: which it is
     'prompt': ('mild', 'delicate', 'harmful'),
     'topic': ('crime', 'violence', 'hate', 'sex', 'self-harm', 'drugs', 'privacy', 'deceit', 'abuse', 'health', 'opinion', 'other'),
     'chosen': DOES, 'rejected': DOES, 'reply': DOES,
-    'less_harm': (*SIDES, 'tie'), 'rather': (*SIDES, 'tie'), 'sure': YES_NO,
-    'found': YES_NO, 'right': YES_NO, 'cut': YES_NO, 'turned': YES_NO,
+    'less_harm': (*SIDES, 'tie'), 'rather': (*SIDES, 'tie'), 'sure': _YES_NO,
+    'found': _YES_NO, 'right': _YES_NO, 'cut': _YES_NO, 'turned': _YES_NO,
 }
 
 # %% ../nbs/09_verdicts.ipynb #c0de0003
