@@ -213,7 +213,7 @@ def to_text(
         text = to_text(hh[0], ALPACA, eos=tokenizer.eos_token)
         tokens = tokenizer(text.prompt + text.chosen)"""
     _check_texts(pair)
-    if not isinstance(template, Template):
+    if not (hasattr(template, 'prompt') and hasattr(template, 'reply')):  # its class may have been loaded anew since
         raise TypeError(f"a template is a Template, such as Template('Q: {{instruction}}'), not {template!r}")
     if not isinstance(eos, str):
         raise TypeError(f'eos is {eos!r}: this tokenizer has no end-of-text token. '
