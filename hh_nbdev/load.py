@@ -221,7 +221,7 @@ class FileReport:
 
     @property
     def status(self)->str:
-        "'official', 'sample' (ours, shipped with the package) or 'unknown'"
+        "'official', 'sample' (ours, shipped with the package) or 'unknown' (any other file: changed, or not HH)"
         if self.file.official: return 'official'
         return 'sample' if self.file.origin == 'sample' else 'unknown'
 
@@ -483,7 +483,9 @@ class HH(Sequence[Pair]):
     def shuffle(self,
         seed:int=0
     )->HH:
-        """Put the pairs in random order
+        """Put the pairs in random order.
+
+            hh.shuffle(seed=1)
 
         Parameters
         ----------
@@ -521,8 +523,8 @@ class HH(Sequence[Pair]):
             The pair of that row
         """
         if id not in self._places:
-            raise KeyError(f'no pair {id!r} here: that row may have been skipped, '
-                           'or belong to another split or part')
+            raise KeyError(f"no pair {id!r} here: an id is like 'helpful-base/test:0', and its row may have been "
+                           'skipped, or belong to another split or part')
         return self.pairs[self._places[id]]
 
     def to_list(self)->list[dict[str, Any]]:
@@ -739,23 +741,21 @@ def load_hh(
     return HH(iter_hh(path, split, sources, trim, on_bad, exclude, download, report, strip_role), report)
 
 # %% ../nbs/03_load.ipynb #5d1f0a02
+def _files_here(split:Split)->list[DataFile]:
+    "The files of a split that are on this machine; an empty list if one is missing"
+    try: return find_files(split=split, download=False)
+    except DataNotFound: return []
+
 def load_or_none(
     split:Literal['train', 'test']='test' # Which of the official files
 )->HH | None:                             # None where they are not here
     "Load the official files for a cell that needs them, or print that it is left out. Never downloads."
-    try: files = find_files(split=split, download=False)
-    except DataNotFound: files = []
+    files = _files_here(split)
     if files and all(file.official for file in files): return load_hh(split=split, download=False)
     print(f'Left out: this needs the official {split} files, and they are not here.')
     return None
 
 # %% ../nbs/03_load.ipynb #e55a0002
-def _is_here(split:Split)->bool:
-    "Are the files of a split on this machine?"
-    try: find_files(split=split, download=False)
-    except DataNotFound: return False
-    return True
-
 def data_here()->dict[str, Any]:  # Arguments for `load_hh` and `read_rows`
     """Which data an essay is about, as arguments for `load_hh`.
 
@@ -765,8 +765,8 @@ def data_here()->dict[str, Any]:  # Arguments for `load_hh` and `read_rows`
     named = os.environ.get('HH_SPLIT')
     sample = dict(path='sample', split='train')
     if named: return sample if named == 'sample' else dict(split=named)
-    if _is_here('test'): return dict(split='test')
-    if _is_here('train') or os.environ.get('HH_DATA'): return dict(split='train')
+    if _files_here('test'): return dict(split='test')
+    if _files_here('train') or os.environ.get('HH_DATA'): return dict(split='train')
     return sample
 
 # %% ../nbs/03_load.ipynb #ab1e8d9f

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
 import orjson
@@ -74,6 +74,7 @@ def _how_many(
     whole:int          # Out of how many
 )->int:                # The number
     "The number of pairs that a size asks for"
+    if not isinstance(size, Real): raise TypeError(f'{size!r} is not a number of pairs, nor a fraction of them')
     if isinstance(size, Integral): return int(size)
     return round(size * whole)
 

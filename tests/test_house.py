@@ -115,7 +115,7 @@ def test_the_public_names_are_there(): assert all(hasattr(hh_nbdev, name) for na
 
 FRONT_DOOR = {name: getattr(hh_nbdev, name) for name in hh_nbdev.__all__ if inspect.isfunction(getattr(hh_nbdev, name))}
 FRONT_DOOR |= {f'HH.{name}': getattr(HH, name) for name in (
-    'split', 'to_trl', 'export', 'to_jsonl', 'to_parquet', 'from_jsonl', 'from_parquet', 'sample', 'filter', 'find')}
+    'split', 'to_trl', 'export', 'to_jsonl', 'to_parquet', 'from_jsonl', 'from_parquet', 'sample', 'shuffle', 'filter', 'find')}
 FRONT_DOOR |= {'HH': HH.__init__, 'Review': Review.__init__}
 
 @pytest.mark.parametrize('name', FRONT_DOOR)
@@ -130,6 +130,10 @@ def test_help_says_what_each_parameter_means_and_what_is_returned(name):
     returned = re.search(r'^Returns\n-------\n\S.*\n    \S', shown, re.M)
     gives = signature.return_annotation not in ('None', inspect.Signature.empty)
     assert bool(returned) == gives
+
+def test_load_hh_and_iter_hh_say_the_same_of_the_parameters_that_they_share():
+    loaded, streamed = docments(hh_nbdev.load_hh), docments(hh_nbdev.iter_hh)
+    for name in inspect.signature(hh_nbdev.load_hh).parameters: assert streamed[name] == loaded[name], name
 
 @pytest.mark.parametrize('name', sorted(FRONT_DOOR.keys() - {'HH'}))  # `load_hh` makes one
 def test_help_has_an_example_that_is_python(name):
