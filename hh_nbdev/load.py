@@ -403,6 +403,11 @@ class HH(Sequence[Pair]):
             return HH(picked, self._loaded)
         return self.pairs[i]
 
+    if not TYPE_CHECKING:  # or a type checker would let every name pass
+        def __getattr__(self, name:str)->Any:
+            hint = f': the column is hh[{name!r}]' if name in COLUMNS else ''
+            raise AttributeError(f'an HH has no attribute {name!r}{hint}', name=name, obj=self)
+
     def __add__(self, other:HH)->HH:
         if not isinstance(other, HH): return NotImplemented
         new = [file for file in other._loaded if file not in self._loaded]
