@@ -423,6 +423,9 @@ CODES: dict[str, tuple[Any, ...]] = {  # a field of a code file: what it may say
     'chosen': DOES, 'rejected': DOES, 'reply': DOES,
     'less_harm': (*SIDES, 'tie'), 'rather': (*SIDES, 'tie'), 'sure': _YES_NO,
     'found': _YES_NO, 'right': _YES_NO, 'cut': _YES_NO, 'turned': _YES_NO,
+    'after_role': ('reply', 'repeats', 'next turn', 'other'),  # what follows a role word in a reply
+    'answers': (*SIDES, 'tie'),                  # the reply that the human's next message answers
+    'against': ('dead end', 'helps', 'taste'),   # the chosen reply, where a reader took the other
 }
 
 # %% ../nbs/09_verdicts.ipynb #c0de0003

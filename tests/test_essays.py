@@ -54,6 +54,7 @@ def test_on_other_data_the_readers_own_examples_are_shown(tmp_path):
     env = {name: value for name, value in os.environ.items() if name != 'HH_SPLIT'}
     said = page({**env, 'HH_DATA': str(flat)})
     assert said.count('<details><summary>Your own example') == 6
+    assert said.count('of the official test files, not a row of the data here') == 6
     assert 'Show the row' not in said
 
 def side_at_a(seed, id):
