@@ -5,11 +5,12 @@
 # %% ../nbs/00_basics.ipynb #0e97497d
 from __future__ import annotations
 import os, random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from threading import get_native_id
+from time import monotonic
 from typing import Any, TypeVar
 
 # %% auto #0
@@ -154,9 +155,17 @@ def progress(
     items:Iterable[Item],   # What is worked on
     doing:str,              # What is done, such as 'measuring'
     total:int | None=None   # How many there are; None asks `items`
-)->Iterable[Item]:          # The same items
+)->Iterator[Item]:          # The same items
     "Iterate with a progress bar, which appears after a second and goes when all is done"
-    tqdm = import_module('tqdm.auto').tqdm
-    # disable=None: a bar only where a person looks
-    bar:Iterable[Item] = tqdm(items, desc=doing, total=total, delay=1, leave=False, disable=None)
-    return bar
+    if total is None and isinstance(items, Sized): total = len(items)
+    began, bar = monotonic(), None
+    try:
+        for done, item in enumerate(items):
+            if bar is not None: bar.update()
+            elif monotonic() - began > 1:
+                tqdm = import_module('tqdm.auto').tqdm
+                # disable=None: a bar only where a person looks
+                bar = tqdm(desc=doing, total=total, initial=done, leave=False, disable=None)
+            yield item
+    finally:
+        if bar is not None: bar.close()

@@ -358,7 +358,7 @@ def find_continuations(
     # Is the beginning of a row the whole of another? Both sides of the longer row often show the same one,
     # so the keys of a dict, which keep their order, hold each only once
     found = dict[Continued, None]()
-    for longer, (chosen, rejected) in enumerate(rows):
+    for longer, (chosen, rejected) in enumerate(progress(rows, 'following conversations')):
         for beginning in _beginnings(chosen) + _beginnings(rejected):
             for shorter, side in rows_with.get(beginning, ()):
                 if shorter != longer: found[Continued(shorter, side, longer)] = None

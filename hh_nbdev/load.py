@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 from isal import igzip_threaded
 from isal.igzip_lib import IsalError
-from .basics import Tabular, draw, shorten
+from .basics import Tabular, draw, progress, shorten
 from .files import OFFICIAL, SOURCES, BadFile, DataFile, DataNotFound, Split, find_files, kind_of
 from .transcript import (BAD_REASONS, FLAGS, SKIP_REASONS, BadRow, Texts, flags_of, line_parser,
                                  parse_row, read_line)
@@ -782,7 +782,8 @@ def read_rows(
     download:bool=True              # May the files be downloaded?
 )->dict[str, list[tuple[str, str]]]:# For each collection, the chosen and the rejected transcript of each row
     "All rows as they are in the files, whether they are pairs or not; raises `BadFile` or `BadRow`"
-    return {file.source: _transcripts_of(file) for file in find_files(path, split, sources, download)}
+    files = find_files(path, split, sources, download)
+    return {file.source: _transcripts_of(file) for file in progress(files, 'reading')}
 
 def _transcripts_of(file:DataFile)->list[tuple[str, str]]:
     found = _parse_rows(

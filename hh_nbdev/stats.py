@@ -12,7 +12,7 @@ from math import nan
 from pathlib import Path
 from textwrap import fill
 from typing import Any, NamedTuple, TypeAlias
-from .basics import optional_import, atomic_write
+from .basics import optional_import, atomic_write, progress
 
 # %% auto #0
 __all__ = ['Array', 'Rows', 'Style', 'Interval', 'wilson_interval', 'Rate', 'bootstrap_mean', 'win_rate', 'sign_flip_test',
@@ -182,7 +182,7 @@ def _resampled_means(
     rng = np.random.RandomState(seed)
     groups = len(total)
     means = np.full(resamples, nan)
-    for i in range(resamples):
+    for i in progress(range(resamples), 'drawing conversations'):
         drawn = rng.randint(groups, size=groups)
         drawn_count = count[drawn].sum()
         if drawn_count: means[i] = total[drawn].sum() / drawn_count
@@ -219,7 +219,7 @@ def sign_flip_test(
     # How many random exchanges take the sum as far from zero as it really is?
     rng = np.random.RandomState(seed)
     as_far = 0
-    for _ in range(flips):
+    for _ in progress(range(flips), 'exchanging sides'):
         signs = rng.randint(2, size=len(total)) * 2 - 1
         exchanged = abs(signs @ total)
         if exchanged >= real - 1e-9: as_far += 1  # equal, but for rounding, is as far
@@ -297,7 +297,7 @@ def bootstrap_weights(
     # Draw whole groups, and count each pair as often as its group was drawn
     rng = np.random.RandomState(seed)
     drawn = []
-    for _ in range(resamples):
+    for _ in progress(range(resamples), 'fitting again'):
         drawn_groups = rng.randint(groups, size=groups)
         times_drawn = np.bincount(drawn_groups, minlength=groups)
         weights = _fit_weights(x, times_drawn[number])
@@ -347,8 +347,8 @@ def repeated_cross_val(
 )->Array:                 # deals × pairs, as `cross_val_correct` gives it
     "Predict each pair several times over, each time with the groups dealt into other folds"
     np = optional_import('numpy', 'measure')
-    deals = [cross_val_correct(x, group, train, folds, seed) for seed in range(repeats)]
-    return np.array(deals)
+    seeds = progress(range(repeats), 'dealing folds')
+    return np.array([cross_val_correct(x, group, train, folds, seed) for seed in seeds])
 
 # %% ../nbs/06_stats.ipynb #4241cfd0
 class Spread(NamedTuple):

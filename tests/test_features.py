@@ -1,8 +1,11 @@
 "What features promises beyond its notebook: any text is measured, quick patterns find what plain ones find, nothing is counted in silence."
-import math, os, random, re, subprocess, sys
+import io, math, os, random, re, subprocess, sys
+from contextlib import redirect_stderr
 from pathlib import Path
+from time import sleep
 
 import pytest
+from hh_nbdev.basics import progress
 from hh_nbdev.load import HH, Pair, load_hh
 from hh_nbdev.features import FEATURES, Phrases, find_continuations, _fold_case, length, measure, oddities, replies_to_judge
 from hh_nbdev.verdicts import read_codes
@@ -104,3 +107,12 @@ def test_judgements_are_on_the_replies_that_the_seed_draws_and_hold_no_text():
     rows = read_codes(VERDICTS/'compliance.jsonl', hh)
     assert all(set(row) == {'id', 'digest', 'side', 'reply'} for row in rows)
     assert {row['id'] for row in rows} == set(hh.harmless.sample(100, seed=0)['id']) and len(rows) == 200
+
+class Terminal(io.StringIO):
+    def isatty(self): return True
+
+@pytest.mark.parametrize('pause, shown', [(0, False), (.15, True)])
+def test_a_progress_bar_appears_after_a_second(pause, shown):
+    with redirect_stderr(Terminal()) as terminal:
+        assert list(progress((sleep(pause) for _ in range(9)), 'waiting', 9)) == [None] * 9
+    assert ('waiting' in terminal.getvalue()) == shown

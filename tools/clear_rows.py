@@ -13,16 +13,21 @@ def shows_rows(cell):
     "Does this cell show rows of the dataset?"
     return cell['cell_type'] == 'code' and '#| exec_doc' in ''.join(cell['source'])
 
-def shows_widget(cell):
-    "Did this cell show a widget? It is dead without its kernel, and has another id in each run."
-    return any('application/vnd.jupyter.widget-view+json' in output.get('data', {}) for output in cell.get('outputs', []))
+def is_widget(output):
+    "Is this output a widget? It is dead without its kernel, and has another id in each run."
+    return 'application/vnd.jupyter.widget-view+json' in output.get('data', {})
 
 def clear_rows(notebook):
-    "Clear the outputs of the cells that show rows or a widget, and the state of the widgets; how many cells had some"
-    shown = [cell for cell in notebook['cells'] if shows_widget(cell) or shows_rows(cell) and cell['outputs']]
-    for cell in shown: cell['outputs'] = []
+    "Clear the outputs of the cells that show rows, all widgets and their state; how many cells had some"
+    cleared = 0
+    for cell in notebook['cells']:
+        outputs = cell.get('outputs', [])
+        kept = [] if shows_rows(cell) else [output for output in outputs if not is_widget(output)]
+        if len(kept) == len(outputs): continue
+        cell['outputs'] = kept
+        cleared += 1
     notebook['metadata'].pop('widgets', None)  # it holds what `browse` shows, rows too
-    return len(shown)
+    return cleared
 
 def clean_before_saving(path, model, **kwargs):
     "Jupyter's pre-save hook: what `nbdev-clean` does, then `clear_rows`"
