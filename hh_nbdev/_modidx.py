@@ -66,7 +66,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'hh_nbdev.features._is_finite': ('features.html#_is_finite', 'hh_nbdev/features.py'),
                                    'hh_nbdev.features.agrees': ('features.html#agrees', 'hh_nbdev/features.py'),
                                    'hh_nbdev.features.asks_back': ('features.html#asks_back', 'hh_nbdev/features.py'),
-                                   'hh_nbdev.features.count_continuations': ('features.html#count_continuations', 'hh_nbdev/features.py'),
                                    'hh_nbdev.features.count_relatives': ('features.html#count_relatives', 'hh_nbdev/features.py'),
                                    'hh_nbdev.features.find_continuations': ('features.html#find_continuations', 'hh_nbdev/features.py'),
                                    'hh_nbdev.features.length': ('features.html#length', 'hh_nbdev/features.py'),

@@ -10,18 +10,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from .basics import draw, optional_import, progress
-from .files import SOURCES, Split
-from .load import HH, Pair, read_rows
+from .load import HH, Pair
 from .stats import Array, Style
 from .transcript import ASSISTANT, FLAGS, HUMAN
 
 # %% auto #0
 __all__ = ['refuses', 'apologises', 'unsure', 'hedges', 'second_person', 'warns', 'Feature', 'FEATURES', 'STYLE', 'ODDITIES',
            'Row', 'words', 'length', 'Phrases', 'asks_back', 'agrees', 'lists', 'numbers', 'Measures', 'measure',
-           'oddities', 'Continued', 'find_continuations', 'count_continuations', 'count_relatives', 'replies_to_judge']
+           'oddities', 'Continued', 'find_continuations', 'count_relatives', 'replies_to_judge']
 
 # %% ../nbs/07_features.ipynb #57c83ba2
 def words(
@@ -371,19 +369,6 @@ def _beginnings(
     "What stands before each human message"
     starts = [message.start() for message in re.finditer(HUMAN, transcript)]
     return [transcript[:start] for start in starts]
-
-# %% ../nbs/07_features.ipynb #ef697188
-def count_continuations(
-    path:str | Path | None=None,    # The folder; None looks where `find_files` says
-    split:Split='train',            # 'train' or 'test'
-    sources:Iterable[str]=SOURCES,  # Collections to read
-    download:bool=True              # May the files be downloaded?
-)->dict[str, Counter[str]]:         # For each collection, how often 'chosen' and how often 'rejected' goes on
-    "Count which side the conversations went on from"
-    counts = {}
-    for source, rows in read_rows(path, split, sources, download).items():
-        counts[source] = Counter(continued.side for continued in find_continuations(rows))
-    return counts
 
 # %% ../nbs/07_features.ipynb #4b33524d
 def _conversation_of(
