@@ -17,8 +17,8 @@ from .stats import Array, Style
 from .transcript import ASSISTANT, FLAGS, HUMAN
 
 # %% auto #0
-__all__ = ['refuses', 'apologises', 'unsure', 'hedges', 'second_person', 'warns', 'Feature', 'FEATURES', 'STYLE', 'ODDITIES',
-           'Row', 'words', 'length', 'Phrases', 'asks_back', 'agrees', 'lists', 'numbers', 'Measures', 'measure',
+__all__ = ['refuses', 'apologises', 'unsure', 'hedges', 'second_person', 'Feature', 'FEATURES', 'STYLE', 'ODDITIES', 'Row',
+           'words', 'length', 'Phrases', 'asks_back', 'agrees', 'lists', 'numbers', 'warns', 'Measures', 'measure',
            'oddities', 'Continued', 'find_continuations', 'count_relatives', 'replies_to_judge']
 
 # %% ../nbs/07_features.ipynb #57c83ba2
@@ -46,25 +46,31 @@ def _fold_case(
     return text.lower().replace('ı', 'i').replace('ſ', 's')
 
 # %% ../nbs/07_features.ipynb #27c5fd94
-def _compiled(
+_FIRST_WORD = re.compile(r'[a-z]+(?![?*+{])')  # or as much of it as is always there
+
+def _by_first_word(
     patterns:Iterable[str], # Each begins with a letter
     unless:str              # What must not follow; '' lets anything follow
-)->re.Pattern[str]:         # Finds any of them, as whole words
-    "Several patterns as one, which skips to the letters that they begin with"
-    # The patterns by their first letter, without that letter
-    rests = defaultdict[str, list[str]](list)
+)->dict[str, re.Pattern[str]]: # For each first word what finds the phrases that begin with it
+    "Sort patterns by their first word"
+    rests = defaultdict[str, list[str]](list)  # what may follow each first word
     for pattern in patterns:
-        if not re.match(r'[a-z](?![?*+{])', pattern):
+        found = _FIRST_WORD.match(pattern)
+        if not found:
             must = 'must begin with a lower-case letter that is always there'
             raise ValueError(f'the pattern {pattern!r} {must}')
-        rests[pattern[0]].append(pattern[1:])
-    # For each letter: the letter, whether a word begins with it, and what may follow it
-    branches = []
-    for letter, following in rests.items():
-        any_rest = '|'.join(following)
-        branches.append(rf'{letter}(?<!\w{letter})(?:{any_rest})')
-    any_branch = '|'.join(branches)
-    whole = rf'(?:{any_branch})\b'
+        word = found[0]
+        rests[word].append(pattern.removeprefix(word))
+    return {word: _compiled(word, following, unless) for word, following in rests.items()}
+
+def _compiled(
+    word:str,        # How the phrases begin
+    rests:list[str], # Patterns of what may follow
+    unless:str       # A pattern of what must not follow after that, or ''
+)->re.Pattern[str]:  # Finds any of the phrases, as whole words
+    "A pattern that skips to its first word"
+    any_rest = '|'.join(rests)
+    whole = rf'{word}(?<!\w{word})(?:{any_rest})\b'
     if unless: whole += f'(?!{unless})'
     # Either apostrophe will do, and so will any white space
     whole = whole.replace("'", "['’]").replace(' ', r'\s+')
@@ -74,18 +80,24 @@ def _compiled(
 class Phrases:
     "A feature: does a text say any of several things?"
     def __init__(self,
-        question:str,        # What the feature asks, in a sentence
-        *patterns:str,       # Regular expressions in lower case; see above
-        unless:str=''        # A pattern that must not follow
+        question:str,          # What the feature asks, in a sentence
+        *patterns:str,         # Regular expressions in lower case; see above
+        unless:str='',         # A pattern that must not follow
+        needs:Sequence[str]=() # Rare words, one of which is in each of the phrases; makes it quicker
     ):
         self.__doc__ = question
-        self.pattern = _compiled(patterns, unless)
+        self.needs = needs
+        self.patterns = _by_first_word(patterns, unless)
 
     def __call__(self,
         text:str  # A reply
     )->bool:      # Does it?
         "Is one of the phrases in the text, as whole words?"
-        return self.pattern.search(_fold_case(text)) is not None
+        text = _fold_case(text)
+        if self.needs and not any(word in text for word in self.needs): return False
+        for word, pattern in self.patterns.items():
+            if word in text and pattern.search(text): return True
+        return False
 
     def __repr__(self)->str: return f'Phrases({self.__doc__!r})'
 
@@ -105,7 +117,7 @@ refuses = Phrases(
 # %% ../nbs/07_features.ipynb #4637cee4
 apologises = Phrases(
     'Does the assistant say sorry? Sympathy, such as "sorry to hear that", does not count.',
-    'sorry', 'apologi[sz]e', 'apologies', 'forgive me', 'pardon me',
+    'sorry', 'apologi(se|ze|es)', 'forgive me', 'pardon me',
     unless=" (to hear|for your|about your|about that|that you|you're)")
 
 # %% ../nbs/07_features.ipynb #3e89e1be
@@ -154,6 +166,7 @@ def lists(
     text:str  # A reply
 )->bool:      # Does it?
     "Is there a list: at least two lines that begin with a bullet or a number?"
+    if '\n' not in text: return False  # one line holds no two items
     items = _ITEM.findall(text)
     return len(items) > 1
 
@@ -167,26 +180,42 @@ def numbers(
     return _DIGIT.search(text) is not None
 
 # %% ../nbs/07_features.ipynb #91146bf8
-second_person = Phrases('Does the reply speak to the user as you?',
-                        'you', 'your', 'yours', 'yourself', 'yourselves')
+second_person = Phrases('Does the reply speak to the user as you?', 'you(r|rs|rself|rselves)?')
 
 # %% ../nbs/07_features.ipynb #cb6711bc
 _DANGEROUS = ('(illegal|unlawful|against the law|a crime|dangerous|unsafe|not safe|risky|harmful|unethical'
               '|immoral|wrong to)')
 _GOOD_IDEA = r'((a|the|such a) )?(\w+ )?(good|great|wise|best|right) (idea|thing to do)'
 
-warns = Phrases(
-    "Does the reply warn: illegal, dangerous, wrong, a bad idea, be careful, please don't?",
-    *(rf'{verb} (\w+ ){{0,2}}?{_DANGEROUS}'
-      for verb in ('is', 'are', 'be', 'not', 'very', 'sounds?', 'seems?', "it's", "that's", "they're")),
-    *(f'{adjective} idea' for adjective in ('bad', 'terrible', 'horrible', 'awful')),
-    *(f'{negation} (be )?{_GOOD_IDEA}' for negation in ('not', "isn't", "wouldn't be")),
-    r'be (\w+ )?(careful|cautious)',
-    r"you (\w+ )?(shouldn't|should not|should never|must not|must never)(?! (worry|hesitate|feel|have|need))",
-    *(rf'{verb} (\w+ ){{0,2}}?against' for verb in ('advise', 'recommend', 'warn', 'caution', 'discourage')),
-    *(rf'{negation} (\w+ )?recommend' for negation in ("wouldn't", "don't", 'not')),
-    "please (don't|do not|stop)(?! (hesitate|worry|feel|take|let))",
-    r'arrested', r'in(to)? (\w+ ){0,3}?trouble', r'go to (jail|prison)')
+_WARNINGS = (
+    Phrases('Does it call something dangerous, illegal or wrong?',
+        *(rf'{verb} (\w+ ){{0,2}}?{_DANGEROUS}'
+          for verb in ('is', 'are', 'be', 'not', 'very', 'sounds?', 'seems?', "it's", "that's", "they're")),
+        needs=('illegal', 'unlawful', 'against', 'crime', 'dangerous', 'safe', 'risky', 'harmful', 'ethical',
+               'immoral', 'wrong')),
+    Phrases('Does it call something a bad idea?',
+        *(f'{adjective} idea' for adjective in ('bad', 'terrible', 'horrible', 'awful')),
+        *(f'{negation} (be )?{_GOOD_IDEA}' for negation in ('not', "isn't", "wouldn't be")),
+        needs=('idea', 'thing')),
+    Phrases('Does it ask for care?', r'be (\w+ )?(careful|cautious)', needs=('careful', 'cautious')),
+    Phrases('Does it say what the user should not do?',
+        r"you (\w+ )?(shouldn't|should not|should never|must not|must never)(?! (worry|hesitate|feel|have|need))",
+        needs=('should', 'must')),
+    Phrases('Does it advise against something?',
+        *(rf'{verb} (\w+ ){{0,2}}?against' for verb in ('advise', 'recommend', 'warn', 'caution', 'discourage')),
+        *(rf'{negation} (\w+ )?recommend' for negation in ("wouldn't", "don't", 'not')),
+        needs=('against', 'recommend')),
+    Phrases('Does it ask the user to stop?',
+        "please (don't|do not|stop)(?! (hesitate|worry|feel|take|let))"),
+    Phrases('Does it name what the user would get into?',
+        'arrested', r'in(to)? (\w+ ){0,3}?trouble', 'go to (jail|prison)',
+        needs=('arrested', 'trouble', 'jail', 'prison')))
+
+def warns(
+    text:str  # A reply
+)->bool:      # Does it?
+    "Does the reply warn: illegal, dangerous, wrong, a bad idea, be careful, please don't?"
+    return any(warning(text) for warning in _WARNINGS)
 
 # %% ../nbs/07_features.ipynb #5d93d570
 Feature: TypeAlias = Callable[[str], float]
@@ -244,11 +273,11 @@ class Measures:
         return self.where(self.source == source)
 
 # %% ../nbs/07_features.ipynb #b11f9ef2
-def _is_finite(
-    value:Any # What a feature gave
-)->bool:      # False too for what is not a number
-    "Is the value a finite number?"
-    try: return math.isfinite(value)
+def _are_finite(
+    values:Iterable[Any] # What features gave
+)->bool:                 # False too if one is not a number
+    "Is each value a finite number?"
+    try: return all(map(math.isfinite, values))
     except TypeError: return False
 
 # %% ../nbs/07_features.ipynb #68ef2cfa
@@ -261,8 +290,9 @@ def _as_numbers(
     "Check that each value is a finite number; raises `ValueError` that names the feature and the pair"
     np = optional_import('numpy', 'measure')
     for pair, row in zip(hh, values):
+        if _are_finite(row): continue
         for name, value in zip(names, row):
-            if _is_finite(value): continue
+            if _are_finite([value]): continue
             where = f'feature {name!r} of the {side} reply of {pair.id}'
             raise ValueError(f'{where} is {value!r}, not a finite number')
     table = np.array(values, float)

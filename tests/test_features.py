@@ -5,9 +5,10 @@ from pathlib import Path
 from time import sleep
 
 import pytest
+from hypothesis import given, settings, strategies as st
 from hh_nbdev.basics import progress
 from hh_nbdev.load import HH, Pair, load_hh
-from hh_nbdev.features import FEATURES, Phrases, find_continuations, _fold_case, length, measure, oddities, replies_to_judge
+from hh_nbdev.features import FEATURES, Phrases, _WARNINGS, _fold_case, _offers_help, find_continuations, length, measure, oddities, replies_to_judge
 from hh_nbdev.verdicts import read_codes
 
 np = pytest.importorskip('numpy')
@@ -69,6 +70,15 @@ def test_phrases_find_what_the_plain_pattern_finds():
         assert quick(text) == bool(plain.search(text)), ascii(text)
         found += quick(text)
     assert 4_000 < found < 16_000  # both answers are common
+
+EVERY_PHRASES = [_offers_help, *_WARNINGS, *(feature for feature in FEATURES.values() if isinstance(feature, Phrases))]
+
+@pytest.mark.parametrize('phrases', EVERY_PHRASES, ids=repr)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_what_a_pattern_finds_is_found_also_behind_the_words_that_are_looked_for_first(phrases, data):
+    "A text that any of the patterns matches holds one of the words in `needs`, and that pattern's first word"
+    for pattern in phrases.patterns.values(): assert phrases(data.draw(st.from_regex(pattern)))
 
 def test_folding_keeps_letters_letters_and_matches_as_ignorecase_does():
     "Every character: of the same length, a word character if it was one, white space if it was, and an ASCII letter where `re.I` says so"
