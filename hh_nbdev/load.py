@@ -360,11 +360,11 @@ class HH(Sequence[Pair]):
     `load_hh` makes one. It is indexed like a list, and a part of it is an `HH` again:
 
         hh = load_hh('sample')
-        hh[0], hh[:10], hh[[3, 1]]                 # a pair; the first ten; two by position
-        hh['chosen']                               # a column; there are `COLUMNS`
+        hh[0], hh[:10], hh[[3, 1]]       # a pair; the first ten; two by position
+        hh['chosen']                     # a column; there are `COLUMNS`
         hh.helpful, hh.harmless, hh.filter(lambda pair: not pair.flags)
-        train, val = hh.split(val=10)              # no conversation is on both sides
-        hh.report                                  # what became of every row
+        train, val = hh.split(val=10)    # no conversation is on both sides
+        hh.report                        # what became of every row
     """
     def __init__(self,
         pairs:Iterable[Pair]=(),
@@ -710,10 +710,10 @@ def load_hh(
 )->HH:
     """Load HH, with every row accounted for.
 
-        hh = load_hh()                             # the training split, from wherever it is found
+        hh = load_hh()                             # the training split, wherever it is
         hh = load_hh('/data/hh', split='test')     # from a folder
         hh = load_hh(exclude=['empty', 'identical'], strip_role=True)
-        hh.report                                  # rows read = pairs kept + rows skipped, by reason
+        hh.report                                  # every row: kept, or skipped and why
 
     Raises `DataNotFound` if there are no files, `BadFile` if a file is damaged or is something else,
     `BadRow` if a row is not a transcript, and `ValueError` for an argument that makes no sense.

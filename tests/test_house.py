@@ -163,7 +163,7 @@ def commands():
 @pytest.mark.parametrize('command', commands())
 def test_each_command_is_documented_with_its_help_as_it_is(command):
     program = Path(sys.executable).parent/command
-    said = subprocess.check_output([program, '--help'], text=True, env={'COLUMNS': '100'})
+    said = subprocess.check_output([program, '--help'], text=True, env={'COLUMNS': '80'})
     shown = [''.join(output.get('text', [])) for output in outputs(ROOT/'nbs/11_cli.ipynb')]
     assert said in '\n'.join(shown)
 

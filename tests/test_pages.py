@@ -2,11 +2,12 @@
 import re
 
 import pypandoc
+from docs import facts, page_of, warnings
 from fastcore.xtras import dict2obj
 from hh_nbdev import HH, Review, load_hh
 from hh_nbdev.load import FileReport, Pair
-
-from tools.pages import Reference, for_quarto
+from nbdev.processors import add_fold
+from pages import Reference, for_quarto, prose
 
 def entry_of(symbol): return Reference(symbol)._repr_markdown_()
 
@@ -44,7 +45,7 @@ def test_what_a_docstring_says_of_arguments_stands_in_the_signature_only():
 
 def test_a_line_of_a_signature_fits_the_page():
     code = entry_of(load_hh).split('```')[1]
-    assert max(map(len, code.splitlines())) <= 70
+    assert max(map(len, code.splitlines())) <= 80
 
 def test_a_class_that_a_notebook_defines_shows_its_fields_too():
     "Python cannot find the source of such a class, so it is looked up in the module"
@@ -104,6 +105,11 @@ def test_a_table_gets_dashes_in_proportion_to_its_columns():
     assert label > 9 * number and 'text-align: right' in html
     assert cell['source'].endswith('|\n\nAfter')
 
+def test_an_interval_in_a_table_stays_on_one_line():
+    cell = markdown_cell('| | rate |\n|---|---:|\n| all | 63% [59%, 66%] |\n| some | 58% (44% to 71%), 28 of 48 |')
+    for_quarto(cell)
+    assert '63% [59%,\u00a066%]' in cell['source'] and '58% (44%\u00a0to\u00a071%), 28\u00a0of\u00a048' in cell['source']
+
 def test_a_table_of_one_line_is_left_alone():
     cell = markdown_cell('| not a table |\n\n```\n|a|\n```')
     before = cell['source']
@@ -125,6 +131,41 @@ def test_a_cell_of_imports_is_folded():
 
 def test_the_source_of_what_has_an_entry_is_folded_and_a_table_of_constants_is_not():
     for source, folded in (('def two(): return 2', True), ("REASONS = {'empty': 'nothing'}", False)):
-        cell = source_cell(f'#| code-fold: show\n{source}')
+        cell = source_cell(source)
+        cell.directives_ = {'exports': []}
+        add_fold(cell)
         for_quarto(cell)
-        assert ('code-fold: true' in cell['source']) == folded
+        assert cell['source'] == ('#| code-fold: true\n#| code-summary: "Source"\n' if folded else '') + source
+
+def test_a_helper_in_an_essay_has_no_entry():
+    essay = {'__name__': '__main__'}
+    exec('def says(said, got): "What the text says is what we got"', essay)
+    assert headings(entry_of(essay['says'])) == []
+
+def test_a_value_in_a_docstring_keeps_its_quotes():
+    assert prose("'helpful' or 'harmless'; '' if it isn't known") == "`'helpful'` or `'harmless'`; `''` if it isn't known"
+    example = "    show(pair, mark='sorry')"
+    assert prose(example) == "```python\nshow(pair, mark='sorry')\n```"
+
+def test_a_markdown_file_becomes_a_page_like_the_others():
+    page = page_of('# Contributing\n\nSee [look](nbs/05_look.ipynb).\n\n| a | b |\n|---|---|\n| 1 | much longer text |\n')
+    assert page.startswith('---\ntitle: Contributing\n---\n\nSee [look](05_look.ipynb).') and '|-----|------------------|' in page
+
+LOG = """[1m[34m[ 1/23] index.ipynb[39m[22m
+WARN: Unable to resolve link target: nowhere.html
+WARNING (main.lua:8) A shortcode is not closed
+[WARNING] Div at line 3 unclosed
+WARNING: Could not parse URL in attribute 'alt': 95% of the pairs
+ERROR: Validation of YAML front matter failed.
+Output created: _docs/index.html"""
+
+def test_a_warning_of_quarto_fails_the_build():
+    assert [line.split(' ')[0] for line in warnings(LOG)] == ['WARN:', 'WARNING', '[WARNING]', 'ERROR:']
+    assert warnings('Output created: _docs/index.html') == []
+
+def test_version_licence_and_address_stand_in_the_footer():
+    with_address = facts('https://example.org/hh', '1.2.3')['website']
+    assert with_address['page-footer'] == {'left': '[hh_nbdev 1.2.3](https://example.org/hh)',
+                                           'right': '[MIT licence](https://example.org/hh/blob/main/LICENSE)'}
+    assert with_address['repo-actions'] == ['edit', 'issue'] and with_address['repo-subdir'] == 'nbs'
+    assert facts(None, '1.2.3')['website'] == {'page-footer': {'left': 'hh_nbdev 1.2.3', 'right': 'MIT licence'}}

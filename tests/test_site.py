@@ -2,10 +2,12 @@
 without SITE the plain preview is built and tested: the same pages through pandoc, which Quarto uses too."""
 import functools, html, http.server, importlib, inspect, json, os, re, threading
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import hh_nbdev
 from docs import prepare
 from preview import ROOT, build, read, sidebar
 
@@ -50,6 +52,13 @@ def pages(folder):
     "The pages by name"
     return {path.name: Page(path.read_text(encoding='utf-8')) for path in folder.glob('*.html')}
 
+@pytest.fixture(scope='module')
+def by_quarto(folder):
+    "Leaves a test out where Quarto did not make the pages"
+    if not (folder/'search.json').exists(): pytest.skip('only Quarto makes this: SITE=_docs')
+
+def fronts(): return [read(ROOT/'_proc'/file)[0] for _, file in sidebar()]
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     "Serves a folder; links of the 404 page begin with the folder that the site has on its host"
     def log_message(self, *args): pass
@@ -77,7 +86,36 @@ def missing(folder, pages, name, link):
     return bool(place) and file in pages and place not in pages[file].ids
 
 def test_every_page_of_the_sidebar_is_there(pages):
-    assert len([*sidebar()]) <= len(pages)
+    assert {front['output-file'] for front in fronts()} <= {*pages}
+
+def test_pages_lead_on_to_each_other_in_the_order_of_the_sidebar(pages):
+    names = [front['output-file'] for front in fronts()]
+    for name, before, after in zip(names, [None, *names], [*names[1:], None]):
+        leads = {given['rel']: given['href'].removeprefix('./') for _, given in pages[name].tags
+                 if given.get('rel') in ('prev', 'next')}
+        assert leads == {rel: page for rel, page in (('prev', before), ('next', after)) if page}, name
+
+def test_every_page_has_an_icon_that_is_there(folder, pages):
+    for name, page in pages.items():
+        icons = [given['href'] for tag, given in page.tags if tag == 'link' and given.get('rel') == 'icon']
+        assert len(icons) == 1 and (folder/icons[0].lstrip('/')).is_file(), name
+
+def test_the_footer_says_which_version_and_licence(by_quarto, pages):
+    for name, page in pages.items():
+        footer = re.sub('<[^>]*>', '', re.search('(?s)<footer.*?</footer>', page.text)[0])
+        assert f'hh_nbdev {hh_nbdev.__version__}' in footer and 'MIT licence' in footer, name
+
+def test_a_shared_link_gets_a_card(by_quarto, folder, pages):
+    for front in fronts():
+        page = pages[front['output-file']]
+        said = {given.get('property') or given.get('name'): given['content'] for tag, given in page.tags
+                if tag == 'meta' and 'content' in given}
+        assert said['og:title'].startswith(front['title']) and said['twitter:card'] == 'summary_large_image'
+        about = said['og:description'].replace('’', "'")
+        assert about == front.get('description', about) and len(about) > 20
+        for kind in ('og:image', 'twitter:image'):
+            same_name = folder.rglob(Path(said[kind]).name)
+            assert any(said[kind].endswith(f'/{path.relative_to(folder).as_posix()}') for path in same_name), said[kind]
 
 def test_links_lead_to_pages_and_places_that_exist(folder, pages):
     lost = [f'{name}: {link}' for name, page in pages.items() for link in page.links
@@ -87,7 +125,8 @@ def test_links_lead_to_pages_and_places_that_exist(folder, pages):
 def test_links_of_the_markdown_beside_each_page_lead_somewhere(folder, pages):
     lost = []
     for path in [*folder.glob('*.md'), folder/'llms.txt']:
-        for link in re.findall(r'\]\(<?([^)\s>]+)', path.read_text(encoding='utf-8')):
+        prose = re.sub(r'(?ms)^ *```.*?^ *```', '', path.read_text(encoding='utf-8'))
+        for link in re.findall(r'\]\(<?([^)\s>]+)', prose):
             if path.name == 'llms.txt' and not [*folder.glob('*.html.md')]: link = link.removesuffix('.md')
             if not is_elsewhere(link) and not (folder/link.partition('#')[0].removeprefix('/')).exists():
                 lost.append(f'{path.name}: {link}')
@@ -95,8 +134,7 @@ def test_links_of_the_markdown_beside_each_page_lead_somewhere(folder, pages):
 
 def test_llms_txt_lists_every_page(folder):
     text = (folder/'llms.txt').read_text(encoding='utf-8')
-    names = [read(ROOT/'_proc'/file)[0]['output-file'] for _, file in sidebar()]
-    assert [name for name in names if f'({name}.md)' not in text] == []
+    assert [front['title'] for front in fronts() if f'({front["output-file"]}.md)' not in text] == []
 
 def test_no_page_or_style_sheet_asks_another_host(folder):
     found = {path.name: other_hosts(path.read_text(encoding='utf-8'))
@@ -131,18 +169,34 @@ def test_every_picture_has_a_text_in_its_place(pages):
             if tag == 'img' and not given.get('alt')]
     assert not bare
 
-def reference():
-    "Page and place of every public function, class and method"
+def methods(symbol):
+    "The public methods and properties that are written in a class, or added to it in another module"
+    for name in vars(symbol):
+        value = getattr(symbol, name)
+        value = getattr(value, 'fget', None) or getattr(value, 'func', value)  # of a property
+        value = getattr(value, '__func__', value)  # of a class method
+        if inspect.isfunction(value) and not name.startswith('_'): yield f'{symbol.__name__}.{name}', value
+
+def public():
+    "Every public function, class and method with its name"
     for path in sorted((ROOT/'nbs').glob('[0-9]*.ipynb')):
         found = re.search(r'#\| default_exp (\w+)', path.read_text(encoding='utf-8'))
         if not found: continue
         module = importlib.import_module(f'hh_nbdev.{found[1]}')
         for name in module.__all__:
             symbol = getattr(module, name)
-            defined = inspect.isclass(symbol) or inspect.isfunction(inspect.unwrap(symbol))
-            if defined and symbol.__module__ == module.__name__: yield f'{found[1]}.html', name
+            if getattr(symbol, '__module__', '') != module.__name__: continue
+            if inspect.isclass(symbol): yield from methods(symbol)
+            if inspect.isclass(symbol) or inspect.isfunction(inspect.unwrap(symbol)): yield name, symbol
 
-def test_every_public_function_and_class_has_an_entry(pages):
+def reference(): return [(f'{symbol.__module__.rpartition(".")[2]}.html', name) for name, symbol in public()]
+
+def test_the_reference_is_looked_for_methods_too():
+    assert {('load.html', 'HH.filter'), ('load.html', 'HH.helpful'), ('train.html', 'HH.split'),
+            ('train.html', 'HH.to_trl'), ('train.html', 'HH.from_jsonl'), ('review.html', 'Review.answer'),
+            ('look.html', 'show'), ('files.html', 'BadFile')} <= {*reference()}
+
+def test_every_public_function_class_and_method_has_an_entry(pages):
     absent = [(page, name) for page, name in reference() if name.lower() not in pages[page].ids]
     assert not absent
 
@@ -155,12 +209,16 @@ def test_no_entry_hides_what_it_takes(pages):
     for name, page in pages.items():
         assert not re.search(r'\(\s*\*args, \*\*kwargs\s*\)', re.sub('<[^>]*>', '', page.text)), name
 
-def test_the_search_finds_every_entry(folder):
-    if not (folder/'search.json').exists(): pytest.skip('the preview has no search')
+def test_the_search_finds_every_entry(by_quarto, folder):
     index = json.loads((folder/'search.json').read_text(encoding='utf-8'))
     absent = [(page, name) for page, name in reference()
               if not any(entry['href'].startswith(page) and name in entry['text'] for entry in index)]
     assert not absent
+
+def test_an_essay_has_no_reference(pages):
+    "nbdev would make an entry of each function in a cell that shows rows"
+    helpers = re.findall(r'def ([a-z]\w*)\(', html.unescape(re.sub('<[^>]*>', '', pages['six_examples.html'].text)))
+    assert 'says' in helpers and not {*helpers} & pages['six_examples.html'].ids
 
 def test_messages_are_shown_as_they_are(pages):
     "pandoc would read a backslash as TeX, and straight quotes as typography"
@@ -168,55 +226,86 @@ def test_messages_are_shown_as_they_are(pages):
     assert r"'\n\nHuman:'" in text and 'on_bad="skip"' in text
 
 LOOK = '''
+const all = selector => [...document.querySelectorAll(selector)];
 const share = column => parseFloat(column.style.width);
 const lengths = (table, i) => [...table.rows].map(row => row.cells[i]?.innerText.length ?? 0);
 const asked = (table, i) => Math.min(40, Math.max(...lengths(table, i)));
-const squeezed = [...document.querySelectorAll('main table:has(col[style])')].filter(table => {
+const squeezed = all('main table:has(col[style])').filter(table => {
   const columns = [...table.querySelectorAll('col')], need = columns.map((_, i) => asked(table, i));
-  const all = need.reduce((a, b) => a + b);
-  return columns.some((column, i) => share(column) < 50 * need[i] / all)});
-const wide = [...document.querySelectorAll('pre')].filter(block => block.scrollWidth > block.clientWidth + 1);
-return {width: document.documentElement.scrollWidth, cut: wide.map(block => block.innerText.slice(0, 60)),
+  const sum = need.reduce((a, b) => a + b);
+  return columns.some((column, i) => share(column) < 50 * need[i] / sum)});
+const edge = document.querySelector('main').getBoundingClientRect().right + 1;
+const outside = all('main table, main img').filter(part => part.getBoundingClientRect().right > edge);
+const cut = all('pre').filter(block => block.scrollWidth > block.clientWidth + 1);
+return {width: document.documentElement.scrollWidth, cut: cut.map(block => block.innerText.slice(0, 60)),
+        outside: outside.map(part => part.outerHTML.slice(0, 200)),
         squeezed: squeezed.map(table => table.rows[0].innerText),
         asked: performance.getEntriesByType('resource').map(entry => entry.name)}'''
 
-def faults(browser, address, name, width):
-    "What is wrong with a page in a window of some width"
-    from axe_selenium_python import Axe
-    browser.get(f'{address}/{name}')
-    browser.execute_script("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+def layout_faults(browser, address, width):
+    "What does not fit into a window of some width, and what was asked of other hosts"
     seen = browser.execute_script(LOOK)
     found = [f'{seen["width"]} pixels wide'] * (seen['width'] > width)
     found += [f'cut at the right: {text}' for text in seen['cut']]
+    found += [f'sticks out at the right: {text}' for text in seen['outside']]
     found += [f'a column without the width it needs: {head}' for head in seen['squeezed']]
-    found += [f'asks for {asked}' for asked in seen['asked'] if not asked.startswith((address, 'data:'))]
-    axe = Axe(browser)
-    axe.inject()
-    frame = {'exclude': [['#quarto-header']]}  # Quarto's own: its search box names no children
-    for broken in axe.run(frame, {'resultTypes': ['violations']})['violations']:
-        if broken['impact'] not in ('serious', 'critical'): continue
-        if broken['id'] == 'dlitem': continue  # before axe 4 it was wrong on <div> in <dl>
-        # before axe 4 it took color-mix, the ground of a mark, for black: 12% of the text's colour, about 12:1
-        nodes = [node['html'] for node in broken['nodes'] if not node['html'].startswith('<mark>')]
-        found += [f'{broken["id"]}: {node[:150]}' for node in nodes]
-    return [f'{name}: {fault}' for fault in found]
+    return found + [f'asks for {asked}' for asked in seen['asked'] if not asked.startswith((address, 'data:'))]
 
-@pytest.mark.parametrize('width, scheme', [(390, 'light'), (390, 'dark'), (1280, 'light'), (1280, 'dark')])
-def test_pages_fit_the_window_and_can_be_read(folder, pages, address, browser, width, scheme):
-    "No page is wider than the window, no code cut off, nothing from elsewhere, and axe-core finds nothing serious"
-    browser.set_script_timeout(120)  # axe takes its time on a long page
+AXE = '''
+const [options, done] = arguments;
+axe.run(document, {resultTypes: ['violations'], ...options}).then(found => done(found.violations))'''
+COLOURS = {'runOnly': {'type': 'tag', 'values': ['cat.color']}}  # all that changes with the scheme
+
+def axe_faults(browser, options):
+    "What axe-core finds serious; this package carries a current one, with which any browser can be asked"
+    browser.execute_script((files('axe_playwright_python')/'axe.min.js').read_text(encoding='utf-8'))
+    return [f'{broken["id"]}: {node["html"][:150]}' for broken in browser.execute_async_script(AXE, options)
+            if broken['impact'] in ('serious', 'critical') for node in broken['nodes']]
+
+def show(browser, width, scheme):
+    "Give the browser's window a width, and its reader a colour scheme"
     media = {'features': [{'name': 'prefers-color-scheme', 'value': scheme}]}
     browser.execute_cdp_cmd('Emulation.setEmulatedMedia', media)
     screen = {'width': width, 'height': 800, 'deviceScaleFactor': 1, 'mobile': width < 500}
     browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', screen)
-    wrong = [fault for name in pages for fault in faults(browser, address, name, width)]
+
+@pytest.fixture
+def window(browser):
+    "The browser, as it was before when a test ends"
+    browser.set_script_timeout(120)  # axe takes its time on a long page
+    yield browser
     browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+    browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {})
+
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+def test_pages_fit_the_window_and_can_be_read(pages, address, window, scheme):
+    "No page is wider than the window, no code cut off, nothing from elsewhere, and axe-core finds nothing serious"
+    wrong = []
+    for name in pages:
+        show(window, 1280, scheme)
+        window.get(f'{address}/{name}')
+        window.execute_script("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+        for width in (1280, 390):
+            show(window, width, scheme)
+            found = layout_faults(window, address, width) + axe_faults(window, COLOURS if scheme == 'dark' else {})
+            wrong += [f'{name}, {width}: {fault}' for fault in found]
     assert not wrong
 
-def test_the_readers_dark_setting_is_heeded(pages, address, browser):
+UNWRAPPED = '''
+return [...document.querySelectorAll('.cell-output-stdout pre')].filter(block => {
+  for (const part of [block, ...block.querySelectorAll('*')]) part.style.whiteSpace = 'pre';
+  const longest = Math.max(...block.innerText.split('\\n').map(line => line.length));
+  return longest <= 80 && block.scrollWidth > block.clientWidth + 1}).map(block => block.innerText.slice(0, 60))'''
+
+@pytest.mark.parametrize('name', ['look', 'cli'])
+def test_what_a_terminal_of_80_columns_shows_is_not_wrapped(address, window, name):
+    show(window, 1280, 'light')
+    window.get(f'{address}/{name}.html')
+    assert not window.execute_script(UNWRAPPED)
+
+def test_the_readers_dark_setting_is_heeded(address, window):
     for scheme, dark in (('dark', True), ('light', False)):
-        media = {'features': [{'name': 'prefers-color-scheme', 'value': scheme}]}
-        browser.execute_cdp_cmd('Emulation.setEmulatedMedia', media)
-        browser.get(f'{address}/index.html')
-        ground = browser.execute_script('return getComputedStyle(document.body).backgroundColor')
+        show(window, 1280, scheme)
+        window.get(f'{address}/index.html')
+        ground = window.execute_script('return getComputedStyle(document.body).backgroundColor')
         assert (max(map(int, re.findall(r'\d+', ground)[:3])) < 100) == dark, ground

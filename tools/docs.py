@@ -10,6 +10,7 @@ from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
 
 sys.path.insert(0, str(Path(__file__).parent))
+from pages import with_balanced_tables
 from preview import ROOT, build, read, sidebar
 
 def facts(address, version):
@@ -34,6 +35,11 @@ def llms(pages):
         lines.append(f'- [{front["title"]}]({front["output-file"]}.md){about}')
     return '\n'.join(lines) + '\n'
 
+def page_of(text):
+    "A Markdown file as a page: its title as front matter, tables as in notebooks; it is at home one folder up"
+    text = re.sub(r'\A# (.+)\n', r'---\ntitle: \1\n---\n', text.replace('](nbs/', ']('))
+    return with_balanced_tables(text)
+
 def prepare():
     "The pages as nbdev prepares them, with what the site needs beside them; the folder they are in"
     config = get_config()
@@ -41,9 +47,7 @@ def prepare():
     text = yaml.safe_dump(facts(config.git_url, config.version), sort_keys=False)
     (ROOT/'nbs/facts.yml').write_text(text, encoding='utf-8')
     source = ROOT/proc_nbs(force=True)
-    contributing = source/'contributing.md'
-    text = contributing.read_text(encoding='utf-8').replace('](nbs/', '](')  # it is at home one folder up
-    contributing.write_text(text, encoding='utf-8')
+    for path in source.glob('*.md'): path.write_text(page_of(path.read_text(encoding='utf-8')), encoding='utf-8')
     pages = [(section, read(source/file)[0]) for section, file in sidebar()]
     (source/'llms.txt').write_text(llms(pages), encoding='utf-8')
     return source

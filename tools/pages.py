@@ -10,11 +10,14 @@ from fastcore.docscrape import NumpyDocString
 from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup
 
-WIDTH = 70  # characters of code that fit beside the sidebar
+WIDTH = 80  # characters of code that fit beside the sidebar
 FOLD = '#| code-fold: true\n'
+OPENED = '#| code-fold: show\n#| code-summary: "Exported source"\n'  # what nbdev says of source that a page shows
 TABLE = re.compile(r'^\|.*\|\n\|[ :|-]+\|\n(?:\|.*\|\n)*', re.M)
+FIGURE = re.compile(r'[\[(][-+\d.%]+(?:,| to) [-+\d.%]+[\])]|\d+ of \d+')  # an interval, a count out of a total
 SECTION = re.compile(r'^\w+\n---+$', re.M)  # what it says of arguments stands in the signature
 PRIVATE = re.compile(r'\[(`_\w+`)\]\([^)]*\)')  # nbdev links such names too, but they have no entry
+LITERAL = re.compile(r"(?<![\w`'])'([^'`\s]*)'(?![\w'])")  # in prose, pandoc would curl its quotes
 PICTURE = re.compile(r'^(!\[[^\]]*\]\([^)]*\))$', re.M)
 
 def comments_of(source):
@@ -120,6 +123,7 @@ def prose(docstring):
     parts = docstring.split('\n\n')
     for i, part in enumerate(parts):
         if is_example(part): parts[i] = f'```python\n{textwrap.dedent(part)}\n```'
+        else: parts[i] = LITERAL.sub(r"`'\1'`", part)
     return '\n\n'.join(parts)
 
 def entry(name, level, node, comments, source=''):
@@ -143,6 +147,8 @@ class Reference:
         self.name, self.level = name or qual_name(self.symbol), title_level
 
     def _repr_markdown_(self):
+        in_essay = self.symbol.__module__ == '__main__' and not NbdevLookup().doc(self.name)
+        if in_essay: return '<!-- a helper of this page -->'
         source = textwrap.dedent(source_of(self.symbol, self.name))
         node, comments = ast.parse(source).body[0], comments_of(source)
         parts = [entry(self.name, self.level, node, comments, NbdevLookup().code(self.name) or '')]
@@ -169,7 +175,10 @@ def balanced(match):
     rows = [columns(row) for row in (head, *body)]
     longest = [max(map(len, column)) for column in zip_longest(*rows, fillvalue='')]
     line = '|'.join(dashes(mark, max(5, min(60, width) + 2)) for mark, width in zip(columns(marks), longest))
+    body = [FIGURE.sub(unbroken, row) for row in body]
     return '\n'.join([head, f'|{line}|', *body, ''])
+
+def unbroken(figure): return figure[0].replace(' ', '\u00a0')
 
 def with_balanced_tables(text): return TABLE.sub(balanced, text + '\n').removesuffix('\n')
 
@@ -197,7 +206,7 @@ def for_quarto(cell):
         cell.source = with_clone(text, get_config().git_url)
     if cell.cell_type != 'code': return
     defines = re.search(r'^(def|class) ', cell.source, re.M)  # then its entry stands above
-    if defines: cell.source = cell.source.replace('#| code-fold: show\n', FOLD)
+    cell.source = cell.source.replace(OPENED, f'{FOLD}#| code-summary: "Source"\n' if defines else '')
     if only_imports(cell.source): cell.source = f'{FOLD}#| code-summary: "Imports"\n{cell.source}'
     cell.metadata.pop('execution', None)
     for output in cell.get('outputs', []):
