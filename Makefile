@@ -95,6 +95,7 @@ $(VENV)/.bench: EXTRA := [bench]
 $(VENV)/.bench: TAKES := one to three minutes
 $(VENV)/.look $(VENV)/.dev $(VENV)/.bench: $(VENV)/.made $(FACTS)
 	@echo "Installing hh_nbdev$(EXTRA) and what it needs into $(VENV): $(TAKES)"
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.$(EXTRA)'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.$(EXTRA)' || \
+	  { echo 'The packages could not be installed. That needs a network, once; see what pip says above.'; exit 1; }
 	@for o in clean docs export test; do [ ! -e $(VENV)/bin/nbdev-$$o ] || ln -sf nbdev-$$o $(VENV)/bin/nbdev_$$o; done  # nbdev 2 spelt them so
 	@touch $@ $(VENV)/.look

@@ -20,6 +20,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'hh_nbdev.cli': { 'hh_nbdev.cli._check_export': ('cli.html#_check_export', 'hh_nbdev/cli.py'),
                               'hh_nbdev.cli._check_folder': ('cli.html#_check_folder', 'hh_nbdev/cli.py'),
                               'hh_nbdev.cli._check_n': ('cli.html#_check_n', 'hh_nbdev/cli.py'),
+                              'hh_nbdev.cli._check_together': ('cli.html#_check_together', 'hh_nbdev/cli.py'),
                               'hh_nbdev.cli._compiled': ('cli.html#_compiled', 'hh_nbdev/cli.py'),
                               'hh_nbdev.cli._flags_in': ('cli.html#_flags_in', 'hh_nbdev/cli.py'),
                               'hh_nbdev.cli._in_one_line': ('cli.html#_in_one_line', 'hh_nbdev/cli.py'),

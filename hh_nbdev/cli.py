@@ -232,11 +232,13 @@ def hh_look(
     with _in_one_line('hh-look'):
         # Check what was asked for before anything is loaded
         if folder: raise ValueError(f'give the folder as --path {folder[0]}')
+        _check_together(Id, Grep, Kind, notebook)
         if Id:
             match = ID.fullmatch(Id)
             if not match or match[1] not in SOURCES:
                 raise ValueError(f'--id is like helpful-base/test:0, and begins with one of '
                                  f'{", ".join(SOURCES)}, not {Id}')
+            if source not in (None, match[1]): raise ValueError(f'the row {Id} is not in --source {source}')
             source, split = match[1], match[2]
         pattern = _compiled(Grep) if Grep else None
         sources = sources_of(Kind, source)
@@ -252,9 +254,17 @@ def hh_look(
         if pattern:
             hh = hh.filter(lambda pair: any(pattern.search(text) for text in pair[:3]))
             print(f'Pairs with {Grep!r}: {len(hh):,}', end='\n\n')
-        show(examples(hh, N, Seed), full=Full, to=make_console(), mark=pattern)
+        show(examples(hh, N, Seed), full=Full, to=make_console(), mark=pattern, limit=None)
 
 # %% ../nbs/11_cli.ipynb #7c0ac0e4
+def _check_together(
+    id:str | None, grep:str | None, kind:str | None, notebook:str | None
+)->None:
+    "Raise `ValueError` for options of `hh-look` of which one would be ignored"
+    if id and (grep or kind or notebook):
+        raise ValueError('--id shows one row: leave out --grep, --kind and --notebook')
+    if grep and notebook: raise ValueError('--notebook draws from all pairs: leave out --grep')
+
 def _compiled(pattern:str)->re.Pattern[str]:
     "The regular expression in a `--grep`; raises `ValueError`"
     try: return re.compile(pattern, re.IGNORECASE)
@@ -265,7 +275,7 @@ def _write_notebook(
 )->None:
     "Write the notebook, and say what to do with it"
     write_look(file, path, cast(Split, split), sources, exclude, n, seed)
-    _say(f'{file} is written. Open it in JupyterLab (`make lab` starts it) or VS Code, and run it from the top: '
+    _say(f'{file} is written. Open it in JupyterLab or VS Code, and run it from the top: '
          'your comments go below the pairs.')
 
 # %% ../nbs/11_cli.ipynb #42e88a57
@@ -307,6 +317,8 @@ def hh_review(
         sources = sources_of(Kind, source)
         exclude = _flags_in(eXclude)
         _check_n(N)
+        if Question not in (None, *QUESTIONS):
+            raise ValueError(f'--question is one of {", ".join(QUESTIONS)}, not {Question}')
         _check_folder(file)
         if file.is_file(): read_verdicts(file)
         # The warning, the pairs, and the review

@@ -165,7 +165,10 @@ def _hint_no_file(folder:Path, source:str, split:str)->str:
     for inner in sorted(folder.iterdir()):
         if inner.is_dir() and _has_file(inner, source, split):
             return f'{inner} has it: give that folder.'
-    return 'Put the file there, or choose other collections with sources= (--source).'
+    inside = sorted(path.name for path in folder.iterdir())
+    holds = f'holds {", ".join(inside[:5])}' if inside else 'is empty'
+    if inside[5:]: holds += ' and more'
+    return f'The folder {holds}. Put the file there, or choose other collections with sources= (--source).'
 
 # %% ../nbs/01_files.ipynb #59fe1a00
 def _open_unzipped(path:Path)->BinaryIO:

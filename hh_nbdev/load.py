@@ -77,7 +77,7 @@ class Pair(NamedTuple):
 COLUMNS = (*Pair._fields, 'kind', 'id', 'flags')
 
 # %% ../nbs/03_load.ipynb #4adbb414
-_NOT_A_DICT = ('It is a named tuple: pair.chosen is a field, pair.to_dict() a dict. '
+_NOT_A_DICT = (f'It has {", ".join(COLUMNS)}, as in pair.chosen, and pair.to_dict() gives a dict. '
                'For a data set call hh.to_dataset(); to stream one, (pair.to_dict() for pair in iter_hh())')
 
 def _no_attribute(pair:Pair, name:str)->Any: raise AttributeError(f'a Pair has no {name!r}. {_NOT_A_DICT}')
@@ -221,9 +221,9 @@ class FileReport:
 
     @property
     def status(self)->str:
-        "'official', 'sample' (ours, shipped with the package) or 'unknown' (any other file: changed, or not HH)"
+        "'official', 'sample' (ours, shipped with the package) or 'not official' (any other: changed, or not HH)"
         if self.file.official: return 'official'
-        return 'sample' if self.file.origin == 'sample' else 'unknown'
+        return 'sample' if self.file.origin == 'sample' else 'not official'
 
     def check(self)->None:
         "Raise unless every row is accounted for"
@@ -328,7 +328,9 @@ class Column(Sequence[Any]):
         pairs:tuple[Pair, ...], # The pairs
         name:str                # One of `COLUMNS`
     ):
-        if name not in COLUMNS: raise KeyError(f'no column {name!r}; there are {", ".join(COLUMNS)}')
+        if name not in COLUMNS:
+            raise KeyError(f'no column {name!r}; there are {", ".join(COLUMNS)}. '
+                           'hh.helpful and hh.filter give a part, hh.find the pair with an id')
         self.pairs = pairs
         self.name = name
 
@@ -539,7 +541,7 @@ class HH(Sequence[Pair]):
     if TYPE_CHECKING:  # added by the modules `look` and `train`, which describe them: see the table below
         def _repr_html_(self)->str: ...
         def split(self, val:int | float=200, seed:int=0, test:int | float | None=None)->tuple[HH, ...]: ...
-        def to_trl(self,
+        def to_trl(self, *,
             conversational:bool=False, template:Template | None=None, with_id:bool=True)->Any: ...
         def to_arrow(self)->Any: ...
         def to_dataset(self)->Any: ...

@@ -415,10 +415,12 @@ def _display(
 # %% ../nbs/05_look.ipynb #f272dba2
 def show(
     pairs:Pair | Iterable[Pair],
+    *,
     full:bool=False,
     width:int | None=None,
     to:Console | None=None,
-    mark:str | re.Pattern[str] | None=None
+    mark:str | re.Pattern[str] | None=None,
+    limit:int | None=50
 )->None:
     """Show pairs: as cards in a notebook, printed anywhere else.
 
@@ -446,15 +448,21 @@ def show(
         A `rich` console; None makes one
     mark
         Mark what this regular expression finds, and fold nothing
+    limit
+        Show so many pairs at most; None shows all
     """
     as_html = _in_notebook() and to is None and width is None
     console = to or make_console(width)
     fold = None if full or mark is not None else _FOLD
-    if isinstance(pairs, Pair): pairs = [pairs]
-    for pair in pairs:
+    pairs = [pairs] if isinstance(pairs, Pair) else list(pairs)
+    for pair in pairs[:limit]:
         card = pair_card(pair, mark)
         if as_html: _display(card_html(card, fold))
         else: console.print(card_rich(card, console, fold))
+    if limit is None or len(pairs) <= limit: return
+    note = f'… and {len(pairs)-limit:,} more: limit=None shows all, browse pages through them'
+    if as_html: print(note)
+    else: console.print(note)
 
 # %% ../nbs/05_look.ipynb #535432d7
 @patch

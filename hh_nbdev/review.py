@@ -638,6 +638,7 @@ def write_look(
     """
     file = check_look(file)
     sources = list(sources)
+    path = path or os.environ.get('HH_DATA') or None  # the notebook may be run without the variable
     hh = load_hh(path, split, sources, exclude=exclude)
     load = f'hh = {_load_code(path, split, sources, list(exclude))}'
     drawn = examples(hh, n, seed)

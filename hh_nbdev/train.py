@@ -307,6 +307,7 @@ def _trl_schema(
 # %% ../nbs/08_train.ipynb #6b619df4
 @patch
 def to_trl(self:HH,
+    *,
     conversational:bool=False,
     template:Template | None=None,
     with_id:bool=True

@@ -144,7 +144,10 @@ MISTAKES = [
     (['--id', 'helpfulbase/train:3'], '--id is like'),
     (['--kind', 'x'], '--kind'), (['--source', 'x'], '--source'), (['--grep', '('], '--grep'), (['--split', 'dev'], 'split'),
     (['--n', '-1'], '--n is 0 or more'), (['--kind', 'helpful', '--source', 'harmless-base'], 'is not helpful'),
-    (['--exclude', 'x'], '--exclude takes'), (['--notebook', 'x.txt'], 'ends in .ipynb')]
+    (['--exclude', 'x'], '--exclude takes'), (['--notebook', 'x.txt'], 'ends in .ipynb'),
+    (['--id', 'helpful-base/train:3', '--grep', 'x'], 'leave out --grep'),
+    (['--id', 'helpful-base/train:3', '--source', 'harmless-base'], 'is not in --source harmless-base'),
+    (['--grep', 'x', '--notebook', 'x.ipynb'], 'leave out --grep')]
 
 @pytest.mark.parametrize('args, word', MISTAKES, ids=[' '.join(args) for args, _ in MISTAKES])
 def test_mistakes_get_one_line(tmp_path, args, word):
@@ -155,7 +158,7 @@ def test_mistakes_get_one_line(tmp_path, args, word):
 SEEN_AT_ONCE = [
     ('hh-look', ['--notebook', 'x.txt'], 'ends in .ipynb'), ('hh-look', ['--notebook', 'there.ipynb'], 'may hold your comments'),
     ('hh-look', ['--notebook', 'no/such/x.ipynb'], 'there is no folder no'), ('hh-look', ['-n', '-1'], '--n is 0 or more'),
-    ('hh-review', ['v.jsonl', '-n', '-1'], '--n is 0 or more'), ('hh-review', ['no/v.jsonl'], 'there is no folder no'),
+    ('hh-review', ['v.jsonl', '-q', 'best'], '--question is one of'), ('hh-review', ['v.jsonl', '-n', '-1'], '--n is 0 or more'), ('hh-review', ['no/v.jsonl'], 'there is no folder no'),
     ('hh-review', ['there.ipynb'], 'is not a verdict file'), ('hh-export', ['there.jsonl'], 'exists'),
     ('hh-export', ['no/x.jsonl'], 'there is no folder no'),
     ('hh-export', ['x.parquet', '--template', 'alpaca'], 'the format parquet takes none')]
@@ -414,7 +417,7 @@ def test_a_notebook_of_ones_own_runs_as_it_is_written(tmp_path, data):
     written = (tmp_path/'my'/'look.ipynb').read_text()
     six = examples(hh, 3, seed=int(data == 'flat folder'))
     assert not any(len(text) > 20 and text[:20] in written for pair in six for text in pair[:3])   # ids, no rows
-    cells = execute(tmp_path/'my'/'look.ipynb', tmp_path, **env)
+    cells = execute(tmp_path/'my'/'look.ipynb', tmp_path)  # it names the folder itself
     headings = re.findall(r'pair, `(.+)`', '\n'.join(''.join(cell['source']) for cell in cells))
     assert headings == list(six['id'])
     outputs = json.dumps([output for cell in cells for output in cell.get('outputs', [])])
@@ -428,4 +431,4 @@ def test_a_notebook_on_the_sample_if_there_is_no_data(tmp_path):
     assert got.returncode == 0 and 'THIS IS NOT HH' in got.stderr
     assert "load_hh('sample'" in (tmp_path/'look.ipynb').read_text()
     first = ''.join(json.loads((tmp_path/'look.ipynb').read_text())['cells'][0]['source'])
-    assert 'THIS IS NOT HH' in first and 'HH_DATA=' in first and 'make lab' in got.stdout
+    assert 'THIS IS NOT HH' in first and 'HH_DATA=' in first and 'VS Code' in got.stdout
