@@ -10,6 +10,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'hh_nbdev.basics.Tabular.table': ('basics.html#tabular.table', 'hh_nbdev/basics.py'),
                                  'hh_nbdev.basics._aligned': ('basics.html#_aligned', 'hh_nbdev/basics.py'),
                                  'hh_nbdev.basics._flush': ('basics.html#_flush', 'hh_nbdev/basics.py'),
+                                 'hh_nbdev.basics._make_bar': ('basics.html#_make_bar', 'hh_nbdev/basics.py'),
                                  'hh_nbdev.basics.atomic_write': ('basics.html#atomic_write', 'hh_nbdev/basics.py'),
                                  'hh_nbdev.basics.check_free': ('basics.html#check_free', 'hh_nbdev/basics.py'),
                                  'hh_nbdev.basics.draw': ('basics.html#draw', 'hh_nbdev/basics.py'),

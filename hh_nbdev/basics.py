@@ -163,9 +163,14 @@ def progress(
         for done, item in enumerate(items):
             if bar is not None: bar.update()
             elif monotonic() - began > 1:
-                tqdm = import_module('tqdm.auto').tqdm
-                # disable=None: a bar only where a person looks
-                bar = tqdm(desc=doing, total=total, initial=done, leave=False, disable=None)
+                bar = _make_bar(doing, total, done)
             yield item
     finally:
         if bar is not None: bar.close()
+
+def _make_bar(doing:str, total:int | None, done:int)->Any:
+    "A bar of tqdm's, where a person looks"
+    tqdm = import_module('tqdm.auto').tqdm
+    # tqdm would start a thread, which outlives the bar, to see that a slow step is shown; miniters=1 shows each
+    quiet = type('Bar', (tqdm,), dict(monitor_interval=0))
+    return quiet(desc=doing, total=total, initial=done, leave=False, miniters=1, disable=None)

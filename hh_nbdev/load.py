@@ -745,7 +745,8 @@ def load_hh(
         All pairs, by source, then by line
     """
     report = Report()
-    return HH(iter_hh(path, split, sources, trim, on_bad, exclude, download, report, strip_role), report)
+    pairs = iter_hh(path, split, sources, trim, on_bad, exclude, download, report, strip_role)
+    return HH(progress(pairs, 'loading pairs'), report)
 
 # %% ../nbs/03_load.ipynb #5d1f0a02
 def _files_here(split:Split)->list[DataFile]:

@@ -1,5 +1,5 @@
 "What features promises beyond its notebook: any text is measured, quick patterns find what plain ones find, nothing is counted in silence."
-import io, math, os, random, re, subprocess, sys
+import io, itertools, math, os, random, re, subprocess, sys, threading
 from contextlib import redirect_stderr
 from pathlib import Path
 from time import sleep
@@ -122,7 +122,14 @@ class Terminal(io.StringIO):
     def isatty(self): return True
 
 @pytest.mark.parametrize('pause, shown', [(0, False), (.15, True)])
-def test_a_progress_bar_appears_after_a_second(pause, shown):
+def test_a_progress_bar_appears_after_a_second_and_leaves_no_thread(pause, shown):
+    threads = threading.enumerate()
     with redirect_stderr(Terminal()) as terminal:
         assert list(progress((sleep(pause) for _ in range(9)), 'waiting', 9)) == [None] * 9
     assert ('waiting' in terminal.getvalue()) == shown
+    assert threading.enumerate() == threads
+
+def test_loading_and_measuring_say_how_far_they_are(monkeypatch):
+    monkeypatch.setattr('hh_nbdev.basics.monotonic', itertools.count().__next__)  # a second later at each look
+    with redirect_stderr(Terminal()) as terminal: measure(load_hh('sample'))
+    assert 'loading pairs' in terminal.getvalue() and 'measuring' in terminal.getvalue()
