@@ -98,7 +98,8 @@ def test_pages_lead_on_to_each_other_in_the_order_of_the_sidebar(pages):
 def test_every_page_has_an_icon_that_is_there(folder, pages):
     for name, page in pages.items():
         icons = [given['href'] for tag, given in page.tags if tag == 'link' and given.get('rel') == 'icon']
-        assert len(icons) == 1 and (folder/icons[0].lstrip('/')).is_file(), name
+        assert len(icons) == 1 and icons[0].endswith('images/favicon.svg'), name
+    assert (folder/'images/favicon.svg').is_file()
 
 def test_the_footer_says_which_version_and_licence(by_quarto, pages):
     for name, page in pages.items():
@@ -214,6 +215,15 @@ def test_the_search_finds_every_entry(by_quarto, folder):
     absent = [(page, name) for page, name in reference()
               if not any(entry['href'].startswith(page) and name in entry['text'] for entry in index)]
     assert not absent
+
+def test_a_reader_finds_a_method_by_its_name(by_quarto, address, window):
+    from selenium.webdriver.support.ui import WebDriverWait
+    show(window, 1280, 'light')
+    window.get(f'{address}/index.html')
+    wait = WebDriverWait(window, 30)
+    wait.until(lambda page: page.find_element('css selector', '#quarto-search button')).click()
+    wait.until(lambda page: page.find_element('css selector', 'input.aa-Input')).send_keys('HH.to_trl')
+    wait.until(lambda page: 'def to_trl(' in page.find_element('css selector', '.aa-Panel').text)
 
 def test_an_essay_has_no_reference(pages):
     "nbdev would make an entry of each function in a cell that shows rows"
