@@ -166,7 +166,7 @@ def lists(
     text:str  # A reply
 )->bool:      # Does it?
     "Is there a list: at least two lines that begin with a bullet or a number?"
-    if '\n' not in text: return False  # one line holds no two items
+    if '\n' not in text: return False  # a single line cannot hold two items
     items = _ITEM.findall(text)
     return len(items) > 1
 
@@ -199,7 +199,8 @@ _WARNINGS = (
         needs=('idea', 'thing')),
     Phrases('Does it ask for care?', r'be (\w+ )?(careful|cautious)', needs=('careful', 'cautious')),
     Phrases('Does it say what the user should not do?',
-        r"you (\w+ )?(shouldn't|should not|should never|must not|must never)(?! (worry|hesitate|feel|have|need))",
+        r"you (\w+ )?(shouldn't|should not|should never|must not|must never)"
+        '(?! (worry|hesitate|feel|have|need))',
         needs=('should', 'must')),
     Phrases('Does it advise against something?',
         *(rf'{verb} (\w+ ){{0,2}}?against' for verb in ('advise', 'recommend', 'warn', 'caution', 'discourage')),
