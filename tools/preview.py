@@ -71,7 +71,8 @@ def read(path):
     "A page's front matter and its cells"
     if path.suffix == '.md':
         front, text = re.match(r'---\n(.*?)\n---\n(.*)', path.read_text(encoding='utf-8'), re.S).groups()
-        return {'output-file': f'{path.stem}.html', **yaml.safe_load(front)}, [{'cell_type': 'markdown', 'source': text}]
+        front = {'output-file': f'{path.stem}.html', **yaml.safe_load(front)}
+        return front, [{'cell_type': 'markdown', 'source': text}]
     cells = reads_json(path.read_text(encoding='utf-8'))['cells']
     front = yaml.safe_load(cells[0]['source'].strip().strip('-'))
     return {'output-file': path.with_suffix('.html').name, **front}, cells[1:]
