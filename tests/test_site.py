@@ -115,8 +115,8 @@ def test_a_shared_link_gets_a_card(by_quarto, folder, pages):
         about = said['og:description'].replace('’', "'")
         assert about and about == front.get("description", about)
         for kind in ('og:image', 'twitter:image'):
-            same_name = folder.rglob(Path(said[kind]).name)
-            assert any(said[kind].endswith(f'/{path.relative_to(folder).as_posix()}') for path in same_name), said[kind]
+            found = [path.relative_to(folder).as_posix() for path in folder.rglob(Path(said[kind]).name)]
+            assert any(said[kind].endswith(f'/{path}') for path in found), said[kind]
 
 def test_links_lead_to_pages_and_places_that_exist(folder, pages):
     lost = [f'{name}: {link}' for name, page in pages.items() for link in page.links
@@ -227,8 +227,9 @@ def test_a_reader_finds_a_method_by_its_name(by_quarto, address, window):
 
 def test_an_essay_has_no_reference(pages):
     "nbdev would make an entry of each function in a cell that shows rows"
-    helpers = re.findall(r'def ([a-z]\w*)\(', html.unescape(re.sub('<[^>]*>', '', pages['six_examples.html'].text)))
-    assert 'says' in helpers and not {*helpers} & pages['six_examples.html'].ids
+    essay = pages['six_examples.html']
+    helpers = re.findall(r'def ([a-z]\w*)\(', re.sub('<[^>]*>', '', essay.text))
+    assert 'says' in helpers and not {*helpers} & essay.ids
 
 def test_messages_are_shown_as_they_are(pages):
     "pandoc would read a backslash as TeX, and straight quotes as typography"
@@ -265,7 +266,8 @@ AXE = '''
 const [options, done] = arguments, seen = new Set();
 const kinds = block => [...block.querySelectorAll('span[class]')].map(token => token.className)
 const repeats = [...document.querySelectorAll('pre')].filter(block => {
-  const fresh = ['text', ...kinds(block)].map(kind => `${block.className} ${kind}`).filter(kind => !seen.has(kind));
+  const here = ['text', ...kinds(block)].map(kind => `${block.className} ${kind}`);
+  const fresh = here.filter(kind => !seen.has(kind));
   fresh.forEach(kind => seen.add(kind));
   return !fresh.length});
 axe.run({exclude: repeats}, {resultTypes: ['violations'], ...options}).then(found => done(found.violations))'''
@@ -299,6 +301,7 @@ def window(browser):
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 def test_pages_fit_the_window_and_can_be_read(pages, address, window, scheme):
     "No page is wider than the window, no code cut off, nothing from elsewhere, and axe-core finds nothing serious"
+    options = COLOURS if scheme == 'dark' else EVERYTHING
     wrong = []
     for name in pages:
         show(window, 1280, scheme)
@@ -306,7 +309,7 @@ def test_pages_fit_the_window_and_can_be_read(pages, address, window, scheme):
         window.execute_script("document.querySelectorAll('details').forEach(fold => fold.open = true)")
         for width in (1280, 390):
             show(window, width, scheme)
-            found = layout_faults(window, address, width) + axe_faults(window, COLOURS if scheme == 'dark' else EVERYTHING)
+            found = layout_faults(window, address, width) + axe_faults(window, options)
             wrong += [f'{name}, {width}: {fault}' for fault in found]
     assert not wrong, '\n'.join(wrong)
 

@@ -36,7 +36,7 @@ def llms(pages):
     return '\n'.join(lines) + '\n'
 
 def page_of(text):
-    "A Markdown file as a page: its title as front matter, tables as in notebooks; it is at home one folder up"
+    "A Markdown file as a page: its title as front matter, its tables balanced; it is at home one folder up"
     text = re.sub(r'\A# (.+)\n', r'---\ntitle: \1\n---\n', text.replace('](nbs/', ']('))
     return with_balanced_tables(text)
 
@@ -47,7 +47,9 @@ def prepare():
     text = yaml.safe_dump(facts(config.git_url, config.version), sort_keys=False)
     (ROOT/'nbs/facts.yml').write_text(text, encoding='utf-8')
     source = ROOT/proc_nbs(force=True)
-    for path in source.glob('*.md'): path.write_text(page_of(path.read_text(encoding='utf-8')), encoding='utf-8')
+    for path in source.glob('*.md'):
+        text = path.read_text(encoding='utf-8')
+        path.write_text(page_of(text), encoding='utf-8')
     pages = [(section, read(source/file)[0]) for section, file in sidebar()]
     (source/'llms.txt').write_text(llms(pages), encoding='utf-8')
     return source

@@ -12,9 +12,9 @@ from nbdev.doclinks import NbdevLookup
 
 WIDTH = 80  # characters of code that fit beside the sidebar
 FOLD = '#| code-fold: true\n'
-OPENED = '#| code-fold: show\n#| code-summary: "Exported source"\n'  # what nbdev says of source that a page shows
+OPENED = '#| code-fold: show\n#| code-summary: "Exported source"\n'  # as nbdev shows source
 TABLE = re.compile(r'^\|.*\|\n\|[ :|-]+\|\n(?:\|.*\|\n)*', re.M)
-FIGURE = re.compile(r'[\[(][-+\d.%]+(?:,| to) [-+\d.%]+[\])]|\d+ of \d+')  # an interval, a count out of a total
+FIGURE = re.compile(r'[\[(][-+\d.%]+(?:,| to) [-+\d.%]+[\])]|\d+ of \d+')  # an interval, 1 of 2
 SECTION = re.compile(r'^\w+\n---+$', re.M)  # what it says of arguments stands in the signature
 PRIVATE = re.compile(r'\[(`_\w+`)\]\([^)]*\)')  # nbdev links such names too, but they have no entry
 LITERAL = re.compile(r"(?<![\w`'])'([^'`\s]*)'(?![\w'])")  # in prose, pandoc would curl its quotes
