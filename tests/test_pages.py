@@ -144,6 +144,7 @@ def test_a_helper_in_an_essay_has_no_entry():
 
 def test_a_value_in_a_docstring_keeps_its_quotes():
     assert prose("'helpful' or 'harmless'; '' if it isn't known") == "`'helpful'` or `'harmless'`; `''` if it isn't known"
+    assert prose("unless `on_bad='skip'` is passed") == "unless `on_bad='skip'` is passed"
     example = "    show(pair, mark='sorry')"
     assert prose(example) == "```python\nshow(pair, mark='sorry')\n```"
 

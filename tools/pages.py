@@ -17,7 +17,7 @@ TABLE = re.compile(r'^\|.*\|\n\|[ :|-]+\|\n(?:\|.*\|\n)*', re.M)
 FIGURE = re.compile(r'[\[(][-+\d.%]+(?:,| to) [-+\d.%]+[\])]|\d+ of \d+')  # an interval, 1 of 2
 SECTION = re.compile(r'^\w+\n---+$', re.M)  # what it says of arguments stands in the signature
 PRIVATE = re.compile(r'\[(`_\w+`)\]\([^)]*\)')  # nbdev links such names too, but they have no entry
-LITERAL = re.compile(r"(?<![\w`'])'([^'`\s]*)'(?![\w'])")  # in prose, pandoc would curl its quotes
+LITERAL = re.compile(r"`[^`]*`|(?<![\w'])'[^'`\s]*'(?![\w'])")  # code, or a value, whose quotes pandoc would curl
 PICTURE = re.compile(r'^(!\[[^\]]*\]\([^)]*\))$', re.M)
 
 def comments_of(source):
@@ -116,6 +116,10 @@ def docstring_of(node):
 def is_example(part):
     return part.startswith('>>>') or all(line.startswith('    ') for line in part.splitlines())
 
+def as_code(match):
+    "What `LITERAL` found, as code"
+    return match[0] if match[0].startswith('`') else f'`{match[0]}`'
+
 def prose(docstring):
     "A docstring as Markdown, up to its sections: its examples as Python"
     docstring = SECTION.split(docstring)[0].rstrip()
@@ -123,7 +127,7 @@ def prose(docstring):
     parts = docstring.split('\n\n')
     for i, part in enumerate(parts):
         if is_example(part): parts[i] = f'```python\n{textwrap.dedent(part)}\n```'
-        else: parts[i] = LITERAL.sub(r"`'\1'`", part)
+        else: parts[i] = LITERAL.sub(as_code, part)
     return '\n\n'.join(parts)
 
 def entry(name, level, node, comments, source=''):
