@@ -164,6 +164,7 @@ def test_each_page_says_what_it_is(pages):
         assert tags.count('h1') == 1, name
         shown = re.sub(r'(?s)<(pre|code|script|style)\b.*?</\1>', '', page.text)
         assert '#|' not in shown, f'{name} shows a directive'
+        assert '`' not in shown, f'{name} shows a mark of code'
 
 def test_every_picture_has_a_text_in_its_place(pages):
     bare = [(name, given.get('src', '')[:80]) for name, page in pages.items() for tag, given in page.tags
