@@ -227,7 +227,7 @@ def test_an_empty_collection_has_its_columns(conversational):
     pytest.importorskip('datasets')
     hh = load_hh('sample')
     for with_id in True, False:
-        empty, full = (part.to_trl(conversational, with_id=with_id) for part in (hh[:0], hh))
+        empty, full = (part.to_trl(conversational=conversational, with_id=with_id) for part in (hh[:0], hh))
         assert len(empty) == 0 and empty.features == full.features
         assert empty.column_names == ['prompt', 'chosen', 'rejected'] + ['id'] * with_id
 
@@ -276,7 +276,7 @@ def said():
 def test_a_trainer_takes_a_step_and_has_nothing_to_say_of_the_columns(tok, tmp_path, said, kind, conversational):
     torch = pytest.importorskip('torch')
     hh = load_hh('sample', exclude=['empty'])
-    data = hh.to_trl(conversational)
+    data = hh.to_trl(conversational=conversational)
     assert data.column_names == ['prompt', 'chosen', 'rejected', 'id']
     t = trainer(tok, kind, tmp_path, data)
     before = [weights.clone() for weights in t.model.parameters()]
@@ -294,7 +294,7 @@ def test_a_trainer_takes_a_step_and_has_nothing_to_say_of_the_columns(tok, tmp_p
 @pytest.mark.parametrize('conversational', [False, True], ids=['standard', 'conversational'])
 def test_without_ids_the_trainer_that_makes_two_rows_of_one_takes_a_step(tok, tmp_path, conversational):
     hh = load_hh('sample', exclude=['empty', 'identical'])
-    t = trainer(tok, 'KTO', tmp_path, hh.to_trl(conversational, with_id=False))
+    t = trainer(tok, 'KTO', tmp_path, hh.to_trl(conversational=conversational, with_id=False))
     t.train()
     assert t.state.global_step == 1 and len(t.train_dataset) == 2*len(hh)
 
@@ -314,7 +314,7 @@ def loss_by_hand(policy, reference, tok, text, beta):
 def test_the_loss_by_hand_is_trls(tok, tmp_path, conversational):
     hh = load_hh('sample', exclude=['empty'])
     policy = small_model(tok, seed=1)
-    t = trainer(tok, 'DPO', tmp_path, hh.to_trl(conversational), policy)
+    t = trainer(tok, 'DPO', tmp_path, hh.to_trl(conversational=conversational), policy)
     theirs = t.compute_loss(policy, t.data_collator([*t.train_dataset])).item()
     made = [chat_text(pair, tok) if conversational else to_text(pair, eos=tok.eos_token) for pair in hh]
     ours = sum(loss_by_hand(policy, t.ref_model, tok, text, t.beta) for text in made) / len(hh)
